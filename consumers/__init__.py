@@ -1,0 +1,1 @@
+"""Frames to pose events: the one consume loop and its brokers."""

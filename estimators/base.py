@@ -1,0 +1,65 @@
+"""The protocol that every estimator follows."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from schemas import Estimates, Frame, Job
+
+
+class Estimator(Protocol):
+    """Finds objects in frames. Keeps no stream state: only meshes and compiled code. Not thread-safe.
+
+    Equal frames and equal priors give equal estimates, on any worker of the same version.
+
+    Attributes:
+        name: Its name in ``estimators.registry``.
+        version: Changes whenever equal input may give other poses.
+        weights_digest: sha256 of its weights; "" without weights.
+    """
+
+    name: str
+    version: str
+    weights_digest: str
+
+    def prepare(self, job: Job) -> None:
+        """Load what the job's objects need; blocking, slow at the first use of a mesh.
+
+        Raises:
+            BadJob: A mesh is missing, unreadable or of an implausible size; the job fails with the reason.
+        """
+        ...
+
+    def release(self, job_id: str) -> None:
+        """Forget a job; without effect where it is not known."""
+        ...
+
+    def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
+        """Find objects without a prior; slow.
+
+        Where ``frame.masks`` names an object its mask is used, else the estimator searches as well as it can.
+
+        Args:
+            frame: Of a prepared job.
+            objects: object_ids of that job.
+
+        Returns:
+            One estimate per object asked for, state ``registered`` or ``lost``.
+
+        Raises:
+            BadMessage: The frame cannot be used by this estimator at all (no depth where it needs some).
+        """
+        ...
+
+    def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
+        """Follow objects from their last estimates.
+
+        Args:
+            frames: At most one frame per job; batched over streams.
+            priors: For each frame the last estimates of its objects, lost ones with their memory included.
+
+        Returns:
+            One answer per frame, in order, for exactly the objects of its priors. An object that is lost
+            is an Estimate with state ``lost`` and does not fail the others; a lost one that the estimator
+            finds again comes back as ``registered``.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Pose events to Postgres, websockets and the live page."""
