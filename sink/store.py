@@ -1,0 +1,236 @@
+"""Writes batches to Postgres: rows and offsets in one transaction, every row once."""
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+import psycopg2
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class in spite of its name
+from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from schemas import Job, Overloaded
+from sink.database import ensure_partitions
+from sink.models import JobRow, ObjectRow, SinkOffsetRow
+from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace, Row, copy_line
+from sink.rows import symmetries_json as _symmetries
+
+
+@dataclass(frozen=True, slots=True)
+class JobChange:
+    """A record of topic ``jobs``; ``job`` is None where a tombstone took the job away."""
+
+    job_id: str
+    job: Job | None
+    place: RecordPlace
+
+
+@dataclass(slots=True)
+class Batch:
+    """What is to be written together.
+
+    Attributes:
+        events: Pose events; those that are there already are left as they are.
+        statuses: Rows of ``status_events``.
+        jobs: In the order of their records.
+        offsets: For each partition the place from which reading goes on once this batch is written.
+    """
+
+    events: list[EventRows] = field(default_factory=list[EventRows])
+    statuses: list[Row] = field(default_factory=list[Row])
+    jobs: list[JobChange] = field(default_factory=list[JobChange])
+    offsets: list[RecordPlace] = field(default_factory=list[RecordPlace])
+
+    def __len__(self) -> int:
+        return len(self.events) + len(self.statuses) + len(self.jobs)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """How many rows a batch added.
+
+    Attributes:
+        events: New pose events.
+        repeated: Pose events that were there already.
+        statuses: New status events.
+    """
+
+    events: int
+    repeated: int
+    statuses: int
+
+
+class Store:
+    """Writes to the tables; for one thread.
+
+    Args:
+        engine: Of a migrated database.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._month = (0, 0)
+
+    def write(self, batch: Batch) -> Written:
+        """Write a batch and its offsets in one transaction: all of it or nothing.
+
+        A batch that was written before adds nothing, so it may be tried again after any failure.
+
+        Raises:
+            Overloaded: Postgres does not answer right now; nothing is known to be written.
+        """
+        try:
+            self._keep_partitions()
+            with self._engine.begin() as connection:
+                _write_jobs(connection, batch.jobs)
+                events, repeated = _write_events(connection, batch.events)
+                statuses = _write_statuses(connection, batch.statuses)
+                _write_offsets(connection, batch.offsets)
+            return Written(events, repeated, statuses)
+        except (OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            self._engine.dispose()  # the other pooled connections died with this one
+            reason = f"database {self._engine.url.render_as_string()}: {error}".strip()
+            raise Overloaded(reason) from error
+
+    def offsets(self, topic_ids: Mapping[str, str]) -> dict[tuple[str, int], int]:
+        """Where reading goes on.
+
+        Args:
+            topic_ids: Topic name -> the id it has now.
+
+        Returns:
+            (topic, partition) -> next offset, for the partitions that were ever written.
+
+        Raises:
+            Overloaded: Postgres does not answer right now.
+        """
+        wanted = tuple_(SinkOffsetRow.topic, SinkOffsetRow.topic_id).in_(list(topic_ids.items()))
+        query = select(SinkOffsetRow.topic, SinkOffsetRow.partition, SinkOffsetRow.next_offset).where(wanted)
+        try:
+            with self._engine.connect() as connection:
+                return {(topic, partition): following for topic, partition, following in connection.execute(query)}
+        except DBAPIError as error:
+            reason = f"database {self._engine.url.render_as_string()}: {error}".strip()
+            raise Overloaded(reason) from error
+
+    def _keep_partitions(self) -> None:
+        now = datetime.now(UTC)
+        if (now.year, now.month) != self._month:
+            ensure_partitions(self._engine, now)
+            self._month = (now.year, now.month)
+
+
+def _write_events(connection: Connection, events: Sequence[EventRows]) -> tuple[int, int]:
+    if not events:
+        return 0, 0
+    unique = {rows.key: rows for rows in reversed(events)}  # the first of equal ones stays
+    ordered = [unique[key] for key in sorted(unique)]  # one order: two sinks cannot deadlock
+    cursor = _cursor(connection)
+    _stage(cursor, "pose_events", EVENT_COLUMNS, (rows.event for rows in ordered))
+    _stage(cursor, "object_poses", OBJECT_COLUMNS, (row for rows in ordered for row in rows.objects))
+    names, object_names = ", ".join(EVENT_COLUMNS), ", ".join(OBJECT_COLUMNS)
+    # objects go in only with their own event: what a second, different answer says never mixes with the first
+    cursor.execute(
+        f"WITH fresh AS (INSERT INTO pose_events ({names}) SELECT {names} FROM stage_pose_events "  # noqa: S608 - names
+        "ORDER BY captured_at, job_id, run_id, seq ON CONFLICT DO NOTHING RETURNING captured_at, job_id, run_id, seq), "
+        f"objects AS (INSERT INTO object_poses ({object_names}) SELECT {object_names} FROM stage_object_poses "
+        "JOIN fresh USING (captured_at, job_id, run_id, seq) ON CONFLICT DO NOTHING) SELECT count(*) FROM fresh"
+    )
+    added = int(*(cursor.fetchone() or (0,)))
+    return added, len(events) - added
+
+
+def _write_statuses(connection: Connection, rows: Sequence[Row]) -> int:
+    if not rows:
+        return 0
+    cursor = _cursor(connection)
+    _stage(cursor, "status_events", STATUS_COLUMNS, rows)
+    names = ", ".join(STATUS_COLUMNS)
+    cursor.execute(
+        f"INSERT INTO status_events ({names}) SELECT {names} FROM stage_status_events "  # noqa: S608 - our own names
+        "ORDER BY topic_id, partition, record_offset ON CONFLICT DO NOTHING"
+    )
+    return int(cursor.rowcount)
+
+
+def _cursor(connection: Connection) -> Cursor:
+    return cast("Cursor", connection.connection.cursor())  # psycopg2 is the only driver we connect with
+
+
+def _stage(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+    stage = f"stage_{table}"
+    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
+    lines = io.StringIO("".join(map(copy_line, rows)))
+    cursor.copy_expert(f"COPY {stage} ({', '.join(columns)}) FROM STDIN", lines)
+
+
+def _write_jobs(connection: Connection, changes: Iterable[JobChange]) -> None:
+    for change in changes:
+        if change.job is None:
+            _remove_job(connection, change)
+        else:
+            _upsert_job(connection, change.job, change.place)
+
+
+def _upsert_job(connection: Connection, job: Job, place: RecordPlace) -> None:
+    values = {
+        **{name: getattr(job, name) for name in ("pool", "estimator", "partition", "priority")},
+        "mode": job.mode.value,
+        "options": dict(job.options),
+        "removed_at": None,
+        "topic_id": place.topic_id,
+        "record_offset": place.offset,
+    }
+    statement = insert(JobRow).values(id=job.id, **values)
+    statement = statement.on_conflict_do_update(index_elements=["id"], set_=values, where=_newer(place)).returning(
+        JobRow.id
+    )
+    if connection.execute(statement).first() is None:
+        return  # the table knows a newer record
+    connection.execute(delete(ObjectRow).where(ObjectRow.job_id == job.id))
+    rows = [
+        {
+            "job_id": job.id,
+            "object_id": item.object_id,
+            "position": position,
+            "model_uri": item.model_uri,
+            "model_unit_m": item.model_unit_m,
+            "symmetries": _symmetries(item.symmetries),
+        }
+        for position, item in enumerate(job.objects)
+    ]
+    if rows:
+        connection.execute(insert(ObjectRow), rows)
+
+
+def _remove_job(connection: Connection, change: JobChange) -> None:
+    place = change.place
+    table = JobRow.__table__
+    connection.execute(
+        table.update()  # type: ignore[attr-defined] - declarative tables are Table objects
+        .where(JobRow.id == change.job_id, _newer(place))
+        .values(removed_at=func.now(), topic_id=place.topic_id, record_offset=place.offset)
+    )
+
+
+def _newer(place: RecordPlace) -> ColumnElement[bool]:
+    return (JobRow.topic_id != place.topic_id) | (JobRow.record_offset < place.offset)
+
+
+def _write_offsets(connection: Connection, places: Sequence[RecordPlace]) -> None:
+    if not places:
+        return
+    rows = [
+        {"topic_id": one.topic_id, "topic": one.topic, "partition": one.partition, "next_offset": one.offset}
+        for one in sorted(places, key=lambda one: (one.topic_id, one.topic, one.partition))
+    ]
+    statement = insert(SinkOffsetRow).values(rows)
+    risen = func.greatest(SinkOffsetRow.next_offset, statement.excluded.next_offset)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["topic_id", "topic", "partition"], set_={"next_offset": risen, "updated_at": func.now()}
+        )
+    )
