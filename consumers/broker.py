@@ -109,6 +109,9 @@ class Consumer(Protocol):
         Returns:
             False if the group refused since it is moving or these partitions are not ours any more:
             nothing was stored, and the next ``poll`` says what is still ours.
+
+        Raises:
+            TimeoutError: The broker did not answer; whether it stored them is not known.
         """
         ...
 

@@ -7,9 +7,10 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Protocol
 
 from consumers.broker import Broker, Partition, Position, Record
@@ -209,12 +210,11 @@ class Loop:
         try:
             positions = self._handler.flush(timeout_s)
             self._dead_letters.flush(max(0.0, deadline_s - self._clock()))
+            mine = {partition: position for partition, position in positions.items() if partition in self._owned}
+            if mine and not self._consumer.commit(mine, max(0.0, deadline_s - self._clock())):
+                _log.info("commit refused, the group is moving: %s", ", ".join(map(str, sorted(mine))))
         except (TimeoutError, Overloaded) as error:
             _log.warning("not durable yet, nothing is committed: %s", error)
-            return
-        mine = {partition: position for partition, position in positions.items() if partition in self._owned}
-        if mine and not self._consumer.commit(mine, max(0.0, deadline_s - self._clock())):
-            _log.info("commit refused, the group is moving: %s", ", ".join(map(str, sorted(mine))))
 
     def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
         """The broker's word; see ``Ownership``."""
@@ -251,10 +251,14 @@ class Loop:
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[threading.Event]:
+def stop_on_signals() -> Generator[threading.Event]:
     """An event that SIGTERM and SIGINT set while the block runs; only in the main thread."""
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield stop
     finally:

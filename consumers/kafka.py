@@ -1,0 +1,135 @@
+"""Apache Kafka under the consume loop, through confluent-kafka (librdkafka)."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from consumers.broker import Topic
+from consumers.kafka_consumer import KafkaConsumer
+from consumers.kafka_producer import KafkaProducer
+from consumers.kafka_reader import KafkaReader
+
+_log = logging.getLogger("posestream.consumers")
+
+MAX_RECORD_BYTES = 8 * 1024 * 1024 + 64 * 1024
+"""Frames' limit and room for a dead letter's headers."""
+
+_ADMIN_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaSettings:
+    """How our clients talk to Kafka.
+
+    Attributes:
+        session_timeout_ms: A member that is silent for so long is counted out (kill -9); the broker's
+            ``group.min.session.timeout.ms`` is 6000 by default. Heartbeats go at a third of it.
+        max_poll_interval_ms: A member whose handler takes longer is counted out.
+        queued_kbytes: Read ahead, at most; for live streams small, for it is hidden age.
+        delivery_timeout_ms: A record not taken by then fails the process.
+        linger_ms: How long a record waits for others to go with.
+        group_instance_id: A static member's id, for StatefulSets; "" is a dynamic member, which hands over
+            at once when it leaves.
+    """
+
+    session_timeout_ms: int = 6000
+    max_poll_interval_ms: int = 300_000
+    queued_kbytes: int = 65_536
+    delivery_timeout_ms: int = 120_000
+    linger_ms: float = 1.0
+    group_instance_id: str = ""
+
+
+class KafkaBroker:
+    """See ``consumers.broker.Broker``.
+
+    Args:
+        addresses: ``host:port``, several with commas between them.
+        settings: How its clients are set up.
+    """
+
+    def __init__(self, addresses: str, settings: KafkaSettings | None = None) -> None:
+        self._addresses = addresses
+        self._settings = settings or KafkaSettings()
+
+    def consumer(self, group: str) -> KafkaConsumer:
+        """A member of ``group``: cooperative-sticky, dynamic unless an instance id is set."""
+        settings = self._settings
+        config: dict[str, Any] = self._reading() | {
+            "group.id": group,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": settings.session_timeout_ms,
+            "heartbeat.interval.ms": max(1, settings.session_timeout_ms // 3),
+            "max.poll.interval.ms": max(settings.max_poll_interval_ms, settings.session_timeout_ms),
+            "auto.offset.reset": "error",  # an expired range is reported, never passed over in silence
+        }
+        if settings.group_instance_id:
+            config["group.instance.id"] = settings.group_instance_id
+        return KafkaConsumer(config)
+
+    def producer(self) -> KafkaProducer:
+        """An idempotent producer, acknowledged by all replicas in sync."""
+        return KafkaProducer(
+            self._common()
+            | {
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": self._settings.linger_ms,
+                "message.max.bytes": MAX_RECORD_BYTES,
+                "queue.buffering.max.kbytes": 131_072,
+                "delivery.timeout.ms": self._settings.delivery_timeout_ms,
+            }
+        )
+
+    def reader(self) -> KafkaReader:
+        """A reader without a group."""
+        return KafkaReader(self._reading())
+
+    def ensure_topics(self, topics: Sequence[Topic]) -> None:
+        """Create those that are missing, with the cluster's replication; returns when all can be used."""
+        admin = AdminClient(self._common())
+        wanted = [NewTopic(t.name, num_partitions=t.partitions, config=dict(t.config)) for t in topics]
+        for future in admin.create_topics(wanted, operation_timeout=_ADMIN_TIMEOUT_S).values():
+            try:
+                future.result(_ADMIN_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                    raise
+        _wait_for(admin, {topic.name for topic in topics})
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "bootstrap.servers": self._addresses,
+            "client.id": "posestream",
+            "reconnect.backoff.max.ms": 1000,
+            "socket.keepalive.enable": True,
+            "logger": _log,
+        }
+
+    def _reading(self) -> dict[str, Any]:
+        return self._common() | {
+            "enable.auto.commit": False,
+            "fetch.message.max.bytes": MAX_RECORD_BYTES,
+            "fetch.queue.backoff.ms": 5,  # the default stops fetching for a second when the queue is full
+            "queued.max.messages.kbytes": self._settings.queued_kbytes,
+            "isolation.level": "read_committed",
+        }
+
+
+def _wait_for(admin: AdminClient, names: set[str]) -> None:
+    """A new topic's leaders are known a little after the answer of ``create_topics``."""
+    deadline_s = time.monotonic() + _ADMIN_TIMEOUT_S
+    while time.monotonic() < deadline_s:
+        known = admin.list_topics(timeout=_ADMIN_TIMEOUT_S).topics
+        missing = [n for n in names if n not in known or any(p.leader < 0 for p in known[n].partitions.values())]
+        if not missing:
+            return
+        time.sleep(0.05)
+    msg = f"topics {sorted(names)}: expected a leader for each partition within {_ADMIN_TIMEOUT_S:.0f} s"
+    raise TimeoutError(msg)

@@ -1,0 +1,185 @@
+"""A member of a Kafka consumer group."""
+
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from consumers.broker import Ownership, Partition, Position, Record
+from consumers.kafka_records import record_of
+
+_log = logging.getLogger("posestream.consumers")
+
+_QUERY_TIMEOUT_S = 10.0
+# names of errors, as KafkaError.name() gives them
+_MOVED = frozenset(
+    {
+        "ILLEGAL_GENERATION",
+        "UNKNOWN_MEMBER_ID",
+        "REBALANCE_IN_PROGRESS",
+        "STALE_MEMBER_EPOCH",
+        "FENCED_MEMBER_EPOCH",
+        "FENCED_INSTANCE_ID",
+        "_ASSIGNMENT_LOST",
+        "_STATE",
+        "_NO_OFFSET",
+    }
+)
+_LATER = frozenset(
+    {
+        "_TRANSPORT",
+        "_ALL_BROKERS_DOWN",
+        "_TIMED_OUT",
+        "_WAIT_COORD",
+        "_DESTROY",
+        "REQUEST_TIMED_OUT",
+        "NOT_COORDINATOR",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+    }
+)
+_HOPELESS = frozenset({"UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"})
+
+
+class KafkaConsumer:
+    """See ``consumers.broker.Consumer``.
+
+    Args:
+        config: librdkafka's settings, with ``auto.offset.reset`` at ``error``.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self._consumer = Consumer(config)
+        self._ownership: Ownership | None = None
+        self._next: dict[Partition, int] = {}  # ours, with the next offset to return
+
+    def subscribe(self, topics: Sequence[str], ownership: Ownership) -> None:
+        """Join the group."""
+        self._ownership = ownership
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def poll(self, max_records: int, timeout_s: float) -> list[Record]:
+        """The next records of what is ours."""
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        found: list[Record] = []
+        # one call for the rest: each call hands the interpreter's lock to other threads
+        for message in (first, *self._consumer.consume(max_records - 1, 0)):
+            error = message.error()
+            if error is None:
+                found.append(record_of(message))
+            else:
+                self._on_error(error, Partition(message.topic() or "", message.partition() or 0))
+        found = [record for record in found if record.source in self._next]  # the group may have moved meanwhile
+        for record in found:
+            self._next[record.source] = record.offset + 1
+        return found
+
+    def commit(self, positions: Mapping[Partition, Position], timeout_s: float) -> bool:  # noqa: ARG002 - librdkafka's own limits hold
+        """Store positions; TimeoutError where no coordinator answers."""
+        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata or None) for p, at in positions.items()]
+        try:
+            stored = self._consumer.commit(offsets=offsets, asynchronous=False) or []
+            error = next((item.error for item in stored if item.error), None)
+        except KafkaException as raised:
+            error = raised.args[0]
+        if error is None:
+            return True
+        if error.name() in _MOVED:
+            _log.info("commit refused: %s", error)
+            return False
+        if error.name() in _LATER or error.retriable():
+            msg = f"commit: {error}"
+            raise TimeoutError(msg)
+        raise KafkaException(error)
+
+    def pause(self, partitions: Collection[Partition]) -> None:
+        """Bring no more of these."""
+        self._consumer.pause(self._ours(partitions))
+
+    def resume(self, partitions: Collection[Partition]) -> None:
+        """Bring them again."""
+        self._consumer.resume(self._ours(partitions))
+
+    def lag(self) -> Mapping[Partition, int]:
+        """Records not returned yet, by what the broker last told."""
+        behind: dict[Partition, int] = {}
+        for partition, offset in self._next.items():
+            _, high = self._consumer.get_watermark_offsets(
+                TopicPartition(partition.topic, partition.number), cached=True
+            )
+            if high >= 0 and offset >= 0:
+                behind[partition] = max(0, high - offset)
+        return behind
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._ownership is not None:
+            self._consumer.close()
+            self._ownership = None
+
+    def _ours(self, partitions: Collection[Partition]) -> list[TopicPartition]:
+        return [TopicPartition(p.topic, p.number) for p in partitions if p in self._next]
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions or self._ownership is None:
+            return
+        known = consumer.committed(partitions, timeout=_QUERY_TIMEOUT_S)
+        committed = {Partition(t.topic, t.partition): _position(t) for t in known}
+        starts = self._ownership.assigned(committed)
+        for partition, position in committed.items():
+            self._next[partition] = starts.get(partition, position.offset if position else OFFSET_BEGINNING)
+        consumer.incremental_assign([TopicPartition(p.topic, p.number, self._next[p]) for p in committed])
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(consumer, partitions, self._ownership.revoked if self._ownership else None)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(consumer, partitions, self._ownership.lost if self._ownership else None)
+
+    def _drop(
+        self,
+        consumer: Consumer,
+        partitions: list[TopicPartition],
+        tell: Callable[[Collection[Partition]], None] | None,
+    ) -> None:
+        gone = {Partition(item.topic, item.partition) for item in partitions}
+        if gone and tell:
+            tell(gone)
+        for partition in gone:
+            self._next.pop(partition, None)
+        consumer.incremental_unassign(partitions)
+
+    def _on_error(self, error: KafkaError, partition: Partition) -> None:
+        if error.name() == "_AUTO_OFFSET_RESET" and partition in self._next:
+            self._skip_expired(partition)
+        elif error.fatal() or error.name() in _HOPELESS:
+            raise KafkaException(error)
+        else:
+            _log.warning("kafka: %s", error)
+
+    def _skip_expired(self, partition: Partition) -> None:
+        """Go on at the oldest record that is left and report what was lost.
+
+        A position beyond the end means that the topic was made anew: none of its records has been read.
+        """
+        where = TopicPartition(partition.topic, partition.number)
+        low, high = self._consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
+        wanted = self._next[partition]
+        if wanted < low and self._ownership:
+            self._ownership.expired(partition, wanted, low - 1)
+        elif wanted > high:
+            _log.error("%s ends at %d, the group had come to %d: read again from its start", partition, high, wanted)
+        self._next[partition] = low
+        self._consumer.incremental_unassign([where])
+        self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, low)])
+
+
+def _position(known: TopicPartition) -> Position | None:
+    if known.error:
+        raise KafkaException(known.error)
+    return Position(known.offset, known.metadata or "") if known.offset >= 0 else None
