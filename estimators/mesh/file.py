@@ -1,0 +1,120 @@
+"""Reading meshes from files: PLY, OBJ and GLB through trimesh, with a check of their unit."""
+
+import logging
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import trimesh
+
+from estimators.mesh.model import Mesh
+from schemas import BadJob, JobObject
+from schemas.arrays import Array
+
+_LOG = logging.getLogger("posestream.estimators")
+_SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
+_SMALLEST_M, _LARGEST_M = 0.005, 5.0
+
+
+def load_object(item: JobObject) -> Mesh:
+    """The mesh of a job's object, from memory where the unchanged file was read before.
+
+    Raises:
+        BadJob: The address is no file, cannot be read, or its size is implausible in metres.
+    """
+    parts = urlsplit(item.model_uri)
+    if parts.scheme == "file":
+        path = Path(unquote(parts.path))
+    elif parts.scheme and len(parts.scheme) > 1:  # one letter is a drive of Windows
+        msg = f"object {item.object_id}: expected a path or a file: URI, got {item.model_uri}"
+        raise BadJob(msg)
+    else:
+        path = Path(item.model_uri)
+    return load_mesh(path, item.model_unit_m)
+
+
+def load_mesh(path: Path, unit_m: float = 1.0) -> Mesh:
+    """A mesh from a PLY, OBJ or GLB file, in metres.
+
+    A missing texture is replaced by vertex colours or grey, with a warning in the log. Read once a
+    process while the file's time and size stay the same.
+
+    Args:
+        path: The file.
+        unit_m: Metres in one unit of the file.
+
+    Raises:
+        BadJob: Missing, unreadable, without faces, or of a diameter outside 5 mm to 5 m.
+    """
+    try:
+        stat = path.stat()
+    except OSError as error:
+        msg = f"mesh {path}: expected a readable file, got {error.strerror}"
+        raise BadJob(msg) from error
+    if path.suffix.lower() not in _SUFFIXES:
+        msg = f"mesh {path}: expected one of {', '.join(_SUFFIXES)}, got {path.suffix or 'no suffix'}"
+        raise BadJob(msg)
+    return _read(path.resolve(), stat.st_mtime_ns, stat.st_size, unit_m)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mesh:
+    try:
+        raw: Any = trimesh.load_mesh(path, process=False)
+        vertices, faces = np.asarray(raw.vertices, np.float64), np.asarray(raw.faces, np.int64)
+    except Exception as error:  # a foreign file and a foreign reader: any error means that it cannot be read
+        msg = f"mesh {path}: expected a triangle mesh, got {type(error).__name__}: {error}"
+        raise BadJob(msg) from error
+    uv, texture, colors = _looks(raw, path)
+    try:
+        mesh = Mesh.build(vertices * unit_m, faces, name=path.name, uv=uv, texture=texture, colors=colors)
+    except ValueError as error:
+        msg = f"mesh {path}: {error}"
+        raise BadJob(msg) from error
+    _check_unit(path, mesh.diameter_m, unit_m)
+    if not mesh.closed:
+        _LOG.warning("mesh %s is not closed or not wound one way: drawn from both sides, slower", path)
+    return mesh
+
+
+def _check_unit(path: Path, diameter_m: float, unit_m: float) -> None:
+    if _SMALLEST_M <= diameter_m <= _LARGEST_M:
+        return
+    advice = "check the mesh"
+    if diameter_m > _LARGEST_M and diameter_m * 1e-3 >= _SMALLEST_M:
+        advice = f"it looks like millimetres: set model_unit_m={unit_m * 1e-3:g}"
+    elif diameter_m < _SMALLEST_M and diameter_m * 1e3 <= _LARGEST_M:
+        advice = f"it looks like metres taken for millimetres: set model_unit_m={unit_m * 1e3:g}"
+    msg = f"mesh {path}: expected a diameter of {_SMALLEST_M} to {_LARGEST_M} m, got {diameter_m:.4g} m; {advice}"
+    raise BadJob(msg)
+
+
+def _looks(raw: Any, path: Path) -> tuple[Array | None, Array | None, Array | None]:  # noqa: ANN401 - trimesh
+    """uv, texture and vertex colours as far as the file has them."""
+    visual = raw.visual
+    if visual.kind == "vertex":
+        return None, None, np.asarray(visual.vertex_colors)[:, :3].astype(np.uint8)
+    if visual.kind == "face":
+        return None, None, np.asarray(visual.to_texture().to_color().vertex_colors)[:, :3].astype(np.uint8)
+    if visual.kind != "texture":
+        return None, None, None
+    material = visual.material
+    image = getattr(material, "baseColorTexture", None) or getattr(material, "image", None)
+    if image is None or visual.uv is None:
+        named = _texture_named(path)
+        if named:
+            _LOG.warning("mesh %s: texture %s is missing; drawn in its plain colour", path, named)
+        color = np.asarray(material.main_color)[:3].astype(np.uint8)
+        return None, None, np.tile(color, (len(raw.vertices), 1))
+    return np.asarray(visual.uv, np.float32), np.asarray(image.convert("RGB")), None
+
+
+def _texture_named(path: Path) -> str:
+    """The texture that the materials beside an OBJ file name; "" where there is none."""
+    for material in sorted(path.parent.glob("*.mtl")):
+        for line in material.read_text(errors="replace").splitlines():
+            if line.strip().lower().startswith("map_kd"):
+                return line.split(maxsplit=1)[-1].strip()
+    return ""
