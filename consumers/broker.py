@@ -204,6 +204,10 @@ class PartitionReader(Protocol):
         """
         ...
 
+    def end(self, partition: Partition) -> int:
+        """The offset that the partition's next record will get; asks the broker."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...

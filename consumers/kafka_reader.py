@@ -54,7 +54,7 @@ class KafkaReader:
         """Assign these and read them up to where they end now."""
         deadline_s = time.monotonic() + timeout_s
         self.assign(starts)
-        ends = {partition: self._end(partition) for partition in starts}
+        ends = {partition: self._reach(partition) for partition in starts}
         found: list[Record] = []
         while any(self._next[partition] < end for partition, end in ends.items()):
             if time.monotonic() > deadline_s:
@@ -65,6 +65,10 @@ class KafkaReader:
                 (found if record.source in ends else self._early).append(record)
         return found
 
+    def end(self, partition: Partition) -> int:
+        """Where it ends now."""
+        return self._watermarks(partition)[1]
+
     def close(self) -> None:
         """Let go of the connection."""
         self._consumer.close()
@@ -72,10 +76,13 @@ class KafkaReader:
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(p.topic, p.number, offset) for p, offset in self._next.items()])
 
-    def _end(self, partition: Partition) -> int:
-        """Where it ends; 0 counts as reached at once, for an empty one has no record to come."""
+    def _watermarks(self, partition: Partition) -> tuple[int, int]:
         where = TopicPartition(partition.topic, partition.number)
-        low, high = self._consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
+        return self._consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
+
+    def _reach(self, partition: Partition) -> int:
+        """Where it ends; 0 counts as reached at once, for an empty one has no record to come."""
+        low, high = self._watermarks(partition)
         if low == high:
             self._next[partition] = high
         return high

@@ -127,14 +127,21 @@ class Loop:
         handler: Does the work.
         settings: How it runs.
         clock: Seconds, monotonic.
+        on_lag: Told after each flush how many records of each partition were not brought yet.
     """
 
     def __init__(
-        self, broker: Broker, handler: Handler, settings: LoopSettings, clock: Callable[[], float] = time.monotonic
+        self,
+        broker: Broker,
+        handler: Handler,
+        settings: LoopSettings,
+        clock: Callable[[], float] = time.monotonic,
+        on_lag: Callable[[Mapping[Partition, int]], None] | None = None,
     ) -> None:
         self._handler = handler
         self._settings = settings
         self._clock = clock
+        self._on_lag = on_lag
         self._consumer = broker.consumer(settings.group)
         self._dead_letters = DeadLetters(broker.producer())
         self._held: list[Record] = []  # brought but not taken: the handler was overloaded
@@ -176,6 +183,8 @@ class Loop:
         if outcome.flush or self._clock() >= self._flush_due_s:
             self._make_durable(self._settings.flush_timeout_s)
             self._flush_due_s = self._clock() + self._settings.flush_interval_s
+            if self._on_lag:
+                self._on_lag(self._consumer.lag())
 
     def lag(self) -> Mapping[Partition, int]:
         """Records of each of our partitions that were not brought yet."""

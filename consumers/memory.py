@@ -17,16 +17,17 @@ class MemoryBroker:
 
     Attributes:
         logs: The topics, for tests that look at them, stall them or let them expire.
+        groups: The groups by name, for tests that look at positions or expel members.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self.logs = Logs(clock)
-        self._groups: dict[str, Group] = {}
+        self.groups: dict[str, Group] = {}
 
     def consumer(self, group: str) -> MemoryConsumer:
         """A member of ``group``."""
         with self.logs.bell:
-            return MemoryConsumer(self.logs, self._groups.setdefault(group, Group(self.logs)))
+            return MemoryConsumer(self.logs, self.groups.setdefault(group, Group(self.logs)))
 
     def producer(self) -> "MemoryProducer":
         """A producer whose records arrive at once unless the topics are stalled."""
@@ -142,6 +143,11 @@ class MemoryReader:
         with self._logs.bell:
             self.assign(starts)
             return [record for partition in starts for record in self._read_one(partition)]
+
+    def end(self, partition: Partition) -> int:
+        """Where it ends now."""
+        with self._logs.bell:
+            return self._logs.log(partition).end
 
     def close(self) -> None:
         """Nothing to let go of."""

@@ -1,0 +1,85 @@
+"""What a worker says: pose events and status, on the partition number of the job."""
+
+import time
+from collections.abc import Callable
+
+from schemas.codec import Codec
+
+from consumers.broker import Partition, Producer, Record
+from consumers.metrics import WorkerMetrics
+from consumers.streams import Stream, ranges
+from schemas import BadMessage, JobStatus, PoseEvent, SeqRange, StatusEvent, StatusKind
+from schemas.topics import POSES, STATUS
+
+TRACEPARENT = "traceparent"
+_PASSED = "a newer frame was there"
+
+
+class Outbox:
+    """Encodes and sends; order and durability are the producer's.
+
+    Args:
+        codec: Writes the records.
+        producer: Shared with the track store, since its tickets order events before tracks.
+        metrics: Where it counts.
+        now_ns: Nanoseconds since the Unix epoch.
+    """
+
+    def __init__(
+        self, codec: Codec, producer: Producer, metrics: WorkerMetrics, now_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._codec = codec
+        self._producer = producer
+        self._metrics = metrics
+        self.now_ns = now_ns
+
+    def event(self, event: PoseEvent, number: int) -> int:
+        """Send the answer to a frame; returns the producer's ticket."""
+        headers = ((TRACEPARENT, event.traceparent.encode()),) if event.traceparent else ()
+        value = self._codec.encode(POSES, event)
+        return self._producer.send(Partition(POSES, number), event.job_id.encode(), value, headers)
+
+    def job_status(self, stream: Stream, status: JobStatus, reason: str) -> None:
+        """The job changed its state."""
+        self._status(stream, StatusEvent(stream.job_id, "", StatusKind.JOB, self.now_ns(), status.value, reason))
+
+    def skipped(self, stream: Stream, run_id: str, frames: SeqRange, reason: str) -> None:
+        """Frames were skipped or dropped on purpose."""
+        self._metrics.skipped.labels(stream.job_id).inc(len(frames))
+        kind = StatusKind.SKIPPED
+        self._status(stream, StatusEvent(stream.job_id, run_id, kind, self.now_ns(), "", reason, frames))
+
+    def gap(self, stream: Stream, run_id: str, frames: SeqRange, reason: str) -> None:
+        """Frames are missing that nobody explained."""
+        self._metrics.missing.labels(stream.job_id).inc(len(frames))
+        kind = StatusKind.GAP
+        self._status(stream, StatusEvent(stream.job_id, run_id, kind, self.now_ns(), "", reason, frames))
+
+    def refused(self, stream: Stream, run_id: str, seq: int, error: BadMessage) -> None:
+        """A frame went to the dead letters; what was passed over before it goes out with it."""
+        for run, frames in ranges(stream.passed):
+            self.skipped(stream, run, frames, _PASSED)
+        self.skipped(stream, run_id, SeqRange(seq, seq), f"dead-lettered: {error.reason}")
+
+    def passed(self, stream: Stream, run_id: str, seq: int) -> SeqRange | None:
+        """Account for the frames that were passed over before this one is answered.
+
+        Returns:
+            The range that ends right before ``seq`` and rides in its event; others go out as status.
+        """
+        riding: SeqRange | None = None
+        for run, frames in ranges(stream.passed):
+            if run == run_id and frames.last == seq - 1:
+                riding = frames
+            else:
+                self.skipped(stream, run, frames, _PASSED)
+        return riding
+
+    def _status(self, stream: Stream, status: StatusEvent) -> None:
+        value = self._codec.encode(STATUS, status)
+        self._producer.send(Partition(STATUS, stream.source.number), status.job_id.encode(), value)
+
+
+def traceparent(record: Record) -> str:
+    """The W3C trace context in a record's headers; "" where there is none."""
+    return next((value.decode(errors="replace") for name, value in record.headers if name == TRACEPARENT), "")

@@ -1,0 +1,242 @@
+"""The pose worker: the handler of frames.
+
+The order that keeps everything: events delivered, tracks delivered, offsets committed. A frame that comes
+again after a crash is skipped where the track says that its event was delivered, else answered again from
+the same prior, which gives the same event.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from schemas.codec import Codec, FrameHeader
+
+from consumers.answers import Answerer, Tools
+from consumers.broker import Broker, Partition, Position, Record
+from consumers.failpoints import Failpoints
+from consumers.gaps import GapWatch
+from consumers.jobs import JobDirectory
+from consumers.loop import Handled, Refused
+from consumers.metrics import WorkerMetrics
+from consumers.outbox import Outbox
+from consumers.positions import OpenRecords
+from consumers.settings import WorkerSettings
+from consumers.streams import PendingFrame, Stream
+from consumers.tracks import TrackStore
+from estimators.base import Estimator
+from schemas import BadMessage, JobStatus, Overloaded
+
+_log = logging.getLogger("posestream.consumers")
+
+_TAKE_OVER_TIMEOUT_S = 30.0
+_LAST_WORDS_S = 1.0
+_REMOVED = "job removed"
+
+
+class PoseHandler:
+    """A ``consumers.loop.Handler`` that answers each frame with one event.
+
+    Args:
+        broker: Where tracks, jobs and prompts are read and events go.
+        codec: Reads and writes records.
+        settings: The worker's.
+        metrics: Where it counts.
+        loader: Estimator's name -> estimator; BadJob where there is none of that name.
+        clock: Seconds, monotonic.
+        now_ns: Nanoseconds since the Unix epoch.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        codec: Codec,
+        settings: WorkerSettings,
+        metrics: WorkerMetrics,
+        loader: Callable[[str], Estimator],
+        clock: Callable[[], float] = time.monotonic,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self._codec, self._settings, self._metrics, self._clock = codec, settings, metrics, clock
+        self._producer = broker.producer()
+        self._tracks = TrackStore(codec, broker.reader(), self._producer)
+        self._directory = JobDirectory(codec, broker.reader())
+        self._outbox = Outbox(codec, self._producer, metrics, now_ns)
+        self._gaps = GapWatch(self._directory, self._outbox, settings.gap_wait_s, clock)
+        self._opened = OpenRecords()
+        tools = Tools(codec, self._directory, self._outbox, self._opened, metrics, settings, self._refuse, clock)
+        self._answerer = Answerer(tools, loader)
+        self._failpoints = Failpoints.from_environment()
+        self._streams: dict[tuple[Partition, str], Stream] = {}
+        self._refused: list[Refused] = []
+        self._full: frozenset[Partition] = frozenset()
+
+    def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
+        """Take streams over: their tracks, what is known of their jobs, and our name under each track."""
+        news = self._directory.assign([partition.number for partition in committed])
+        self._refused += news.refused
+        for stream in self._tracks.restore(committed, self._is_ours):
+            stream.job = self._directory.job(stream.job_id)
+            self._streams[stream.source, stream.job_id] = stream
+            self._tracks.save(stream)
+            _log.info("job %s goes on after %s/%d, epoch %d", stream.job_id, stream.run_id, stream.seq, stream.epoch)
+        self._producer.flush(_TAKE_OVER_TIMEOUT_S)
+        return {}
+
+    def handle(self, records: Sequence[Record]) -> Handled:
+        """Queue frames, then answer at most one of each stream."""
+        for record in records:
+            self._take(record)
+        busy = flush = False
+        try:
+            self._hear()
+            busy = self._answerer.work(list(self._streams.values()))
+            flush = self._answerer.flush_wanted
+            self._save_due()
+            self._gaps.report()
+        except Overloaded as error:  # the frames wait here, so the loop need not bring them again
+            _log.info("overloaded: %s", error)
+            self._metrics.overloads.inc()
+        refused, self._refused = self._refused, []
+        self._metrics.streams.set(len(self._streams))
+        return Handled(refused, self._find_full(), busy, flush)
+
+    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:
+        """Events delivered, then tracks delivered; what is done by then may be committed."""
+        deadline_s = self._clock() + timeout_s
+        self._producer.flush(timeout_s)
+        self._failpoints.passed("after_events")
+        for stream in self._streams.values():
+            if stream.unsaved:
+                self._save(stream)
+        self._producer.flush(max(0.0, deadline_s - self._clock()))
+        self._failpoints.passed("after_tracks")
+        for stream in self._streams.values():
+            if stream.pending:
+                stream.settled_run = stream.pending[0].run_id
+        positions = self._opened.positions()
+        return {p: Position(offset, self._tracks.metadata(p.number)) for p, offset in positions.items()}
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Say the last words about these partitions and forget them."""
+        try:
+            self._gaps.report_now(partitions)
+            self._producer.flush(_LAST_WORDS_S)
+        except (TimeoutError, Overloaded) as error:
+            _log.warning("not all gaps were reported: %s", error)
+        self._forget(partitions)
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """Forget these partitions."""
+        self._forget(partitions)
+
+    def expired(self, partition: Partition, first_offset: int, last_offset: int) -> None:
+        """The frames that are missing next were deleted by retention."""
+        self._metrics.expired.inc(last_offset - first_offset + 1)
+        self._gaps.expired(partition, first_offset, last_offset)
+
+    def close(self) -> None:
+        """Let go of the broker; what was not flushed is lost."""
+        self._tracks.close()
+        self._directory.close()
+        self._producer.close()
+
+    def _is_ours(self, job_id: str) -> bool:
+        """Tracks of all pools share a topic; one whose job is gone is nobody's."""
+        job = self._directory.job(job_id)
+        return job is not None and job.pool == self._settings.pool
+
+    def _take(self, record: Record) -> None:
+        self._opened.take(record)
+        try:
+            header = self._header(record)
+        except BadMessage as error:
+            self._refuse(record, error)
+            stream = self._streams.get((record.source, (record.key or b"").decode(errors="replace")))
+            if stream is not None:
+                stream.unreadable.append(error.reason)
+            return
+        stream = self._stream(header.job_id, record.source)
+        self._metrics.received.labels(header.job_id).inc()
+        if stream.repeats(header.run_id, header.seq):
+            self._opened.done(record.source, record.offset)
+            self._metrics.repeated.labels(header.job_id).inc()
+            return
+        missing = stream.take(PendingFrame(record, header.run_id, header.seq, self._clock()))
+        if missing is not None:
+            self._gaps.missing(stream, header.run_id, missing)
+        stream.unreadable.clear()
+
+    def _header(self, record: Record) -> FrameHeader:
+        header = self._codec.decode_frame_header(record.value or b"")
+        if record.key != header.job_id.encode():
+            msg = f"frame of job {header.job_id}: expected the job's id as key, got {record.key!r}"
+            raise BadMessage(msg, "frame")
+        return header
+
+    def _stream(self, job_id: str, source: Partition) -> Stream:
+        key = (source, job_id)
+        if key not in self._streams:
+            self._streams[key] = Stream(job_id, source, job=self._directory.job(job_id))
+        return self._streams[key]
+
+    def _refuse(self, record: Record, error: BadMessage) -> None:
+        self._metrics.dead_letters.labels(error.stage).inc()
+        self._refused.append(Refused(record, error))
+        self._opened.done(record.source, record.offset)
+
+    def _hear(self) -> None:
+        """Follow what the small topics say."""
+        news = self._directory.poll()
+        self._refused += news.refused
+        for stream in list(self._streams.values()):
+            if stream.job_id in news.changed:
+                self._answerer.release(stream)
+                known, stream.job = stream.job, self._directory.job(stream.job_id)
+                stream.ended = _REMOVED if known is not None and stream.job is None else ""
+            stream.over = news.over.get(stream.job_id, stream.over)
+            if stream.over == JobStatus.CANCELLED:
+                stream.ended = "job cancelled"
+            if stream.over or stream.ended == _REMOVED:
+                self._end(stream)
+
+    def _end(self, stream: Stream) -> None:
+        """The job is over: once nothing waits its track goes, and a later run starts afresh."""
+        if stream.ended:
+            self._answerer.drop(stream, stream.ended)
+        if not stream.pending:
+            self._tracks.end(stream)
+            self._answerer.release(stream)
+            del self._streams[stream.source, stream.job_id]
+
+    def _save_due(self) -> None:
+        """Send tracks whose events are delivered, each stream's at most so often."""
+        now_s = self._clock()
+        due = [stream for stream in self._streams.values() if stream.unsaved and stream.save_due_s <= now_s]
+        settled = self._producer.settled() if due else 0
+        for stream in due:
+            if stream.event_ticket < settled:
+                self._save(stream)
+                stream.save_due_s = now_s + self._settings.track_s
+
+    def _save(self, stream: Stream) -> None:
+        if not stream.ended:
+            self._tracks.save(stream)
+
+    def _find_full(self) -> frozenset[Partition]:
+        waiting: Counter[Partition] = Counter()
+        for stream in self._streams.values():
+            waiting[stream.source] += len(stream.pending)
+        limit = self._settings.queue_frames
+        # a paused one stays so until half is done, since each resume fetches anew
+        self._full = frozenset(p for p, n in waiting.items() if n >= (limit // 2 if p in self._full else limit))
+        return self._full
+
+    def _forget(self, partitions: Collection[Partition]) -> None:
+        for key in [key for key in self._streams if key[0] in partitions]:
+            self._answerer.release(self._streams.pop(key))
+        numbers = {partition.number for partition in partitions}
+        self._directory.unassign(numbers)
+        self._tracks.forget(partitions)
+        self._opened.forget(partitions)
+        self._gaps.forget(partitions)

@@ -1,0 +1,88 @@
+"""A worker as a process or as a thread of one."""
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+
+from estimators.registry import load
+from prometheus_client import CollectorRegistry, start_http_server
+from schemas.codec import Codec
+
+from consumers.broker import Broker, Partition
+from consumers.kafka import KafkaBroker, KafkaSettings
+from consumers.loop import Loop, LoopSettings
+from consumers.metrics import WorkerMetrics
+from consumers.pose import PoseHandler
+from consumers.settings import WorkerSettings
+from estimators.base import Estimator
+from schemas.topics import frames_topic
+
+_log = logging.getLogger("posestream.consumers")
+
+_MAX_RECORDS = 64
+
+
+def group_of(pool: str) -> str:
+    """The consumer group of a pool's workers."""
+    return f"workers.{pool}"
+
+
+def run_worker(
+    settings: WorkerSettings,
+    stop: threading.Event,
+    loader: Callable[[str], Estimator] = load,
+    registry: CollectorRegistry | None = None,
+    broker: Broker | None = None,
+) -> None:
+    """Answer the frames of a pool until ``stop`` is set, then hand over and return.
+
+    Args:
+        settings: What to work on and how.
+        stop: Noticed within a round: 50 ms, or one call of the estimator.
+        loader: Estimator's name -> estimator.
+        registry: Where metrics are registered; one of its own if None.
+        broker: Another broker than the Kafka of the settings.
+
+    Raises:
+        Exception: Whatever the worker cannot get over; nothing was committed after it.
+    """
+    metrics = WorkerMetrics(registry or CollectorRegistry())
+    broker = broker or KafkaBroker(
+        settings.kafka,
+        KafkaSettings(session_timeout_ms=settings.session_timeout_ms, group_instance_id=settings.instance_id),
+    )
+    handler = PoseHandler(broker, Codec(settings.registry), settings, metrics, loader)
+    loop_settings = LoopSettings(
+        group=group_of(settings.pool),
+        topics=(frames_topic(settings.pool),),
+        max_records=_MAX_RECORDS,
+        flush_interval_s=settings.flush_s,
+        revoke_budget_s=settings.revoke_s,
+    )
+
+    def on_lag(lag: Mapping[Partition, int]) -> None:
+        for partition, behind in lag.items():
+            metrics.lag.labels(str(partition)).set(behind)
+
+    try:
+        with _served(metrics.registry, settings.metrics_port):
+            Loop(broker, handler, loop_settings, on_lag=on_lag).run(stop)
+    finally:
+        handler.close()
+
+
+@contextmanager
+def _served(registry: CollectorRegistry, port: int | None) -> Generator[None]:
+    """``/metrics`` on loopback while the block runs; nothing where ``port`` is None."""
+    if port is None:
+        yield
+        return
+    server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    _log.info("metrics at http://127.0.0.1:%d/metrics", server.server_port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,26 @@
+"""What a worker is told: each field is an option and ``POSESTREAM_<FIELD>``."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class WorkerSettings(BaseSettings):
+    """Settings of ``consumers.service.run_worker``."""
+
+    model_config = SettingsConfigDict(env_prefix="POSESTREAM_", frozen=True)
+
+    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port,...")
+    registry: str = Field("http://127.0.0.1:8081", description="schema registry, its Confluent-compatible address")
+    pool: str = Field("default", description="kind of worker: its frames topic and its consumer group")
+    batch: int = Field(8, ge=1, le=256, description="frames a call of the estimator, at most; one a job")
+    queue_frames: int = Field(32, ge=2, description="frames waiting in a partition before it is paused")
+    flush_s: float = Field(0.5, gt=0, le=10, description="how often offsets are committed")
+    track_s: float = Field(0.1, gt=0, le=10, description="how often the track of a stream is written, at most")
+    revoke_s: float = Field(5.0, gt=0, le=60, description="time for everything when partitions are taken away")
+    job_wait_s: float = Field(5.0, ge=0, le=300, description="how long frames of an unknown job wait for it")
+    gap_wait_s: float = Field(2.0, ge=0, le=300, description="how long a gap waits for its explanation")
+    session_timeout_ms: int = Field(6000, ge=100, description="a worker silent for so long is counted out")
+    instance_id: str = Field("", description="static group member, for StatefulSets; empty: a dynamic one")
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="serve /metrics on loopback there; 0: a free one"
+    )

@@ -1,0 +1,141 @@
+"""The state of one stream while this worker owns it."""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from consumers.broker import Partition, Record
+from schemas import Estimate, Estimates, Job, SeqRange, Track
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PendingFrame:
+    """A frame that waits, still encoded.
+
+    Attributes:
+        record: As it came.
+        run_id: From its header.
+        seq: From its header.
+        received_s: When it was taken, seconds of the worker's monotonic clock.
+    """
+
+    record: Record
+    run_id: str
+    seq: int
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class PassedFrame:
+    """A frame that a newer one took the place of; its record stays open until that one is answered."""
+
+    source: Partition
+    offset: int
+    run_id: str
+    seq: int
+
+
+@dataclass(slots=True, eq=False)
+class Stream:
+    """One job's stream; everything that must survive this worker is in ``track()``.
+
+    Attributes:
+        job_id: The job.
+        source: Where its frames come from.
+        epoch: Ours as an owner: one more than the one we found.
+        run_id: The run of the last handled frame; "" before the first.
+        seq: The last handled frame.
+        prompt_offset: The next offset to read in the prompts topic.
+        estimates: The last word on every object, memory included.
+        job: None while it is not known.
+        prepared: Whether the estimator has what the job needs.
+        ended: Why its frames are not worked on any more; "" while they are.
+        over: ``completed`` or ``cancelled`` once somebody said so; it ends when nothing waits.
+        pending: Frames that wait, oldest first.
+        passed: Frames that newer ones took the place of, since the last event.
+        taken_run: The run of the newest frame taken.
+        taken_seq: That frame.
+        unreadable: Reasons of records that could not be read at all, since the last readable one.
+        event_ticket: The producer's ticket of its last event.
+        unsaved: Whether its track moved since it was last sent.
+        save_due_s: When its track may be sent again.
+        settled_run: The run up to whose first frame offsets were committed; see ``PoseHandler``.
+    """
+
+    job_id: str
+    source: Partition
+    epoch: int = 1
+    run_id: str = ""
+    seq: int = -1
+    prompt_offset: int = 0
+    estimates: Estimates = field(default_factory=dict[str, Estimate])
+    job: Job | None = None
+    prepared: bool = False
+    ended: str = ""
+    over: str = ""
+    pending: deque[PendingFrame] = field(default_factory=deque[PendingFrame])
+    passed: list[PassedFrame] = field(default_factory=list[PassedFrame])
+    taken_run: str = ""
+    taken_seq: int = -1
+    unreadable: list[str] = field(default_factory=list[str])
+    event_ticket: int = -1
+    unsaved: bool = False
+    save_due_s: float = 0.0
+    settled_run: str = ""
+
+    @staticmethod
+    def restored(track: Track, source: Partition) -> "Stream":
+        """A stream that goes on from the track of its last owner."""
+        return Stream(
+            track.job_id,
+            source,
+            epoch=track.owner_epoch + 1,
+            run_id=track.run_id,
+            seq=track.seq,
+            prompt_offset=track.prompt_offset,
+            estimates=track.estimates,
+            taken_run=track.run_id,
+            taken_seq=track.seq,
+            unsaved=True,  # a new owner writes the track again first: a zombie's late write does no harm
+        )
+
+    def track(self) -> Track:
+        """All that another worker needs to go on."""
+        return Track(self.job_id, self.run_id, self.seq, self.epoch, self.prompt_offset, self.estimates)
+
+    def take(self, frame: PendingFrame) -> SeqRange | None:
+        """Queue a frame and return the frames missing just before it; call ``repeats`` first."""
+        first = self.taken_seq + 1 if frame.run_id == self.taken_run else 0
+        self.taken_run, self.taken_seq = frame.run_id, frame.seq
+        self.pending.append(frame)
+        return SeqRange(first, frame.seq - 1) if frame.seq > first else None
+
+    def repeats(self, run_id: str, seq: int) -> bool:
+        """Whether a frame was taken before: a redelivery, or a producer that sent it twice."""
+        return run_id == self.taken_run and seq <= self.taken_seq
+
+    def pass_over(self) -> int:
+        """Let the newest frame win and return how many gave way.
+
+        The first frame of a run always stays: it may carry the masks that the objects are found by.
+        """
+        before = len(self.passed)
+        while len(self.pending) > 1 and self.pending[0].seq > 0:
+            frame = self.pending.popleft()
+            self.passed.append(PassedFrame(frame.record.source, frame.record.offset, frame.run_id, frame.seq))
+        return len(self.passed) - before
+
+    def advance(self, run_id: str, seq: int, estimates: Estimates) -> None:
+        """The frame at the head is handled."""
+        self.run_id, self.seq, self.estimates = run_id, seq, estimates
+        self.unsaved = True
+
+
+def ranges(frames: list[PassedFrame]) -> list[tuple[str, SeqRange]]:
+    """Frames in the order of taking, as runs of dense ranges."""
+    found: list[tuple[str, SeqRange]] = []
+    for frame in frames:
+        if found and found[-1][0] == frame.run_id and found[-1][1].last + 1 == frame.seq:
+            found[-1] = (frame.run_id, SeqRange(found[-1][1].first, frame.seq))
+        else:
+            found.append((frame.run_id, SeqRange(frame.seq, frame.seq)))
+    return found
