@@ -1,0 +1,86 @@
+"""A worker with a tiny estimator, and that estimator: ``python consumers_fake_worker.py SECONDS_PER_CALL``.
+
+Settings come from POSESTREAM_*. Its poses depend on every frame since the registration and on nothing
+else, so a lost frame, a doubled one or a track that was not carried over changes all that follow.
+"""
+
+import struct
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from consumers.loop import stop_on_signals
+from consumers.service import run_worker
+from consumers.settings import WorkerSettings
+from schemas import BadJob, BadMessage, Estimate, Estimates, Frame, Job, Overloaded, Pose, State, TrackLost
+
+
+class ChainEstimator:
+    """Adds each frame to a sum that starts at the registration; counts frames in its memory.
+
+    Args:
+        call_s: How long a call takes.
+    """
+
+    name = "chain"
+    version = "1"
+    weights_digest = ""
+
+    def __init__(self, call_s: float = 0.0) -> None:
+        self.call_s = call_s
+        self.prepared: dict[str, Job] = {}
+        self.calls: list[tuple[str, tuple[tuple[str, int], ...]]] = []
+        self.overloaded = False
+
+    def prepare(self, job: Job) -> None:
+        if "bad" in job.objects[0].model_uri:
+            raise BadJob(f"{job.objects[0].model_uri}: no such mesh")
+        self.prepared[job.id] = job
+
+    def release(self, job_id: str) -> None:
+        self.prepared.pop(job_id, None)
+
+    def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
+        self._called("register", [frame])
+        masks = frame.masks or {}
+        return {
+            name: estimate(float(masks[name].sum()) if name in masks else 0.5, 1, State.REGISTERED) for name in objects
+        }
+
+    def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
+        self._called("track", frames)
+        return [self._follow(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
+
+    def _called(self, call: str, frames: Sequence[Frame]) -> None:
+        if self.overloaded:
+            raise Overloaded("no memory")
+        if any(frame.rgb[0, 0, 0] == 250 for frame in frames):
+            raise BadMessage("frame without depth", "frame")
+        if call == "track" and any(frame.rgb[0, 0, 0] == 251 for frame in frames):
+            raise TrackLost("all of it")
+        self.calls.append((call, tuple((frame.job_id, frame.seq) for frame in frames)))
+        time.sleep(self.call_s)
+
+    def _follow(self, frame: Frame, prior: Estimates) -> Estimates:
+        found: dict[str, Estimate] = {}
+        for name, last in prior.items():
+            assert last.cam_from_obj is not None
+            assert last.memory is not None
+            (count,) = struct.unpack("<I", last.memory)
+            total = last.cam_from_obj.translation_m[0] * 0.75 + float(frame.rgb.mean()) / 7
+            found[name] = estimate(total, count + 1, State.TRACKED)
+        return found
+
+
+def estimate(total: float, count: int, state: State) -> Estimate:
+    """An estimate whose pose carries a number and whose memory carries a count."""
+    pose = Pose(np.eye(3), np.array([total, float(count), 0.1]))
+    return Estimate(pose, 1.0 / count, state, memory=struct.pack("<I", count))
+
+
+if __name__ == "__main__":
+    chain = ChainEstimator(float(sys.argv[1]))
+    with stop_on_signals() as stop:
+        run_worker(WorkerSettings(), stop, loader=lambda _name: chain)
