@@ -1,0 +1,1 @@
+"""The command line and the local stack: composes the rooms; no room imports it."""
