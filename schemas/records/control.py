@@ -1,0 +1,82 @@
+"""``Job``, ``StatusEvent`` and ``Prompt`` as records."""
+
+from dataclasses import asdict
+
+from schemas.event import Box, Prompt, StatusEvent, StatusKind
+from schemas.images import decode_mask, encode_mask
+from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries
+from schemas.records.common import Avro, matrix, numbers, range_from, range_to
+
+_JOB_SAME = ("id", "pool", "estimator", "partition", "priority")
+_STATUS_SAME = ("job_id", "run_id", "at_ns", "status", "reason")
+_OBJECT_SAME = ("object_id", "model_uri", "model_unit_m")
+
+
+def job_to(job: Job) -> Avro:
+    """The record of a job."""
+    return {name: getattr(job, name) for name in _JOB_SAME} | {
+        "objects": [_object_to(item) for item in job.objects],
+        "mode": job.mode.value,
+        "options": dict(job.options),
+    }
+
+
+def job_from(record: Avro) -> Job:
+    """The job of a record."""
+    return Job(
+        **{name: record[name] for name in _JOB_SAME},
+        objects=tuple(_object_from(item) for item in record["objects"]),
+        mode=Mode(record["mode"]),
+        options=record["options"],
+    )
+
+
+def status_to(event: StatusEvent) -> Avro:
+    """The record of a status event."""
+    same = {name: getattr(event, name) for name in _STATUS_SAME}
+    return same | {"kind": event.kind.value, "frames": range_to(event.frames)}
+
+
+def status_from(record: Avro) -> StatusEvent:
+    """The status event of a record."""
+    same = {name: record[name] for name in _STATUS_SAME}
+    return StatusEvent(**same, kind=StatusKind(record["kind"]), frames=range_from(record["frames"]))
+
+
+def prompt_to(prompt: Prompt) -> Avro:
+    """The record of a prompt."""
+    return {
+        "job_id": prompt.job_id,
+        "run_id": prompt.run_id,
+        "object_id": prompt.object_id,
+        "box": None if prompt.box is None else asdict(prompt.box),
+        "mask": None if prompt.mask is None else encode_mask(prompt.mask),
+        "reset": prompt.reset,
+    }
+
+
+def prompt_from(record: Avro) -> Prompt:
+    """The prompt of a record."""
+    box, mask = record["box"], record["mask"]
+    return Prompt(
+        record["job_id"],
+        record["run_id"],
+        record["object_id"],
+        None if box is None else Box(**box),
+        None if mask is None else decode_mask(mask),
+        record["reset"],
+    )
+
+
+def _object_to(item: JobObject) -> Avro:
+    axes = [{"axis": numbers(one.axis), "offset_m": numbers(one.offset_m)} for one in item.symmetries.continuous]
+    discrete = [numbers(one) for one in item.symmetries.discrete]
+    return {name: getattr(item, name) for name in _OBJECT_SAME} | {"discrete": discrete, "continuous": axes}
+
+
+def _object_from(record: Avro) -> JobObject:
+    axes = [
+        ContinuousSymmetry(matrix(one["axis"], (3,)), matrix(one["offset_m"], (3,))) for one in record["continuous"]
+    ]
+    discrete = tuple(matrix(one, (4, 4)) for one in record["discrete"])
+    return JobObject(**{name: record[name] for name in _OBJECT_SAME}, symmetries=Symmetries(discrete, tuple(axes)))

@@ -1,0 +1,128 @@
+"""Schema ids, as a Confluent-compatible registry gives them out."""
+
+import logging
+from functools import lru_cache
+from threading import Lock
+from typing import Any
+
+from confluent_kafka.schema_registry import (
+    ConfigCompatibilityLevel,
+    Schema,
+    SchemaRegistryClient,
+    SchemaRegistryError,
+    ServerConfig,
+)
+
+from schemas.errors import BadMessage, PosestreamError
+from schemas.topics import POSES
+
+_log = logging.getLogger("posestream.schemas")
+
+_NOT_FOUND = 404
+_CONFLICT = (409, 422)
+
+
+class RegistryUnavailable(PosestreamError):
+    """The registry does not answer: nothing can be said about any message, so none is given up on."""
+
+
+class SchemaRefused(PosestreamError):
+    """The registry holds a schema that ours is not compatible with; somebody must decide."""
+
+
+class Registry:
+    """Looks schemas up and registers ours, each once. Thread-safe.
+
+    Subjects are ``<topic>-value``. A subject that we register is held to BACKWARD_TRANSITIVE, ``poses`` to
+    FULL_TRANSITIVE: replay reads every old version, and foreign readers of poses may be older than we are.
+
+    Args:
+        url: Its address; ``mock://NAME`` is one in memory, shared by equal names in a process.
+        auto_register: Whether unknown schemas are registered; else they must be there.
+    """
+
+    def __init__(self, url: str, *, auto_register: bool) -> None:
+        self._url = url
+        self._client = _client(url)
+        self._auto_register = auto_register
+        self._ids: dict[tuple[str, str], int] = {}
+        self._texts: dict[int, str] = {}
+        self._lock = Lock()
+
+    def id_of(self, topic: str, schema: str) -> int:
+        """The id under which a schema stands for a topic.
+
+        Raises:
+            RegistryUnavailable: No answer.
+            SchemaRefused: Not compatible with what is registered, or not registered and we may not.
+        """
+        with self._lock:
+            if (topic, schema) not in self._ids:
+                self._ids[topic, schema] = self._register(f"{topic}-value", Schema(schema, "AVRO"))
+            return self._ids[topic, schema]
+
+    def schema_of(self, schema_id: int) -> str:
+        """The text of a schema.
+
+        Raises:
+            RegistryUnavailable: No answer.
+            BadMessage: The registry answers that there is none of that id.
+        """
+        with self._lock:
+            if schema_id not in self._texts:
+                self._texts[schema_id] = self._fetch(schema_id)
+            return self._texts[schema_id]
+
+    def _fetch(self, schema_id: int) -> str:
+        try:
+            text = self._client.get_schema(schema_id).schema_str
+        except SchemaRegistryError as error:
+            if error.http_status_code == _NOT_FOUND:
+                reason = f"schema id {schema_id}: expected one that the registry knows, it knows none such"
+                raise BadMessage(reason) from error
+            raise self._unavailable(error) from error
+        except Exception as error:
+            raise self._unavailable(error) from error
+        if text is None:
+            reason = f"schema id {schema_id}: expected an Avro schema, got none"
+            raise BadMessage(reason)
+        return text
+
+    def _register(self, subject: str, schema: Schema) -> int:
+        try:
+            if not self._auto_register:
+                return _number(self._client.lookup_schema(subject, schema).schema_id)
+            self._client.set_config(subject, ServerConfig(compatibility=_compatibility(subject)))
+            return self._client.register_schema(subject, schema)
+        except SchemaRegistryError as error:
+            if error.http_status_code in (*_CONFLICT, _NOT_FOUND):
+                msg = f"subject {subject}: the registry refused our schema: {error.error_message}"
+                raise SchemaRefused(msg) from error
+            raise self._unavailable(error) from error
+        except Exception as error:
+            raise self._unavailable(error) from error
+
+    def _unavailable(self, error: Exception) -> RegistryUnavailable:
+        return RegistryUnavailable(f"schema registry {self._url}: no use of it: {error}")
+
+
+def _compatibility(subject: str) -> ConfigCompatibilityLevel:
+    if subject == f"{POSES}-value":
+        return ConfigCompatibilityLevel.FULL_TRANSITIVE
+    return ConfigCompatibilityLevel.BACKWARD_TRANSITIVE
+
+
+def _number(schema_id: int | None) -> int:
+    if schema_id is None:
+        msg = "schema registry: expected an id with a registered schema, got none"
+        raise SchemaRefused(msg)
+    return schema_id
+
+
+def _client(url: str) -> Any:  # noqa: ANN401 - the mock is no subclass
+    return _mock(url) if url.startswith("mock://") else SchemaRegistryClient({"url": url})
+
+
+@lru_cache
+def _mock(url: str) -> Any:  # noqa: ANN401 - as above
+    return SchemaRegistryClient.new_client({"url": url})
