@@ -1,0 +1,1 @@
+"""Where frames come from; ``open_source`` makes one from its address."""

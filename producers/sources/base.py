@@ -1,0 +1,65 @@
+"""What every source gives."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas import Camera, JobObject, Pose, PosestreamError
+from schemas.arrays import Array
+
+
+class SourceError(PosestreamError):
+    """A source cannot be opened or read: its address, an option or a file is wrong."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """One picture of a source, before it belongs to a job.
+
+    Attributes:
+        at_s: When it was taken, seconds after the source's first picture.
+        rgb: (H, W, 3) uint8.
+        depth_m: (H, W) float32 in metres, 0 where unknown; None without depth.
+        masks: object_id -> (H, W) bool of visible pixels; None where the source gives none.
+    """
+
+    at_s: float
+    rgb: Array
+    depth_m: Array | None = None
+    masks: Mapping[str, Array] | None = None
+
+
+class Source(Protocol):
+    """A stream of pictures that can be read again from any place.
+
+    Attributes:
+        name: Its address, for people.
+        camera: Of every picture.
+        rate_hz: Pictures a second by its own clock.
+        depth_unit_m: Metres in one step of its depth images.
+        objects: What it knows of the objects in it; () where it knows nothing.
+        frame_count: Pictures in all.
+    """
+
+    name: str
+    camera: Camera
+    rate_hz: float
+    depth_unit_m: float
+    objects: tuple[JobObject, ...]
+    frame_count: int
+
+    def shots(self, start: int = 0) -> Iterator[Shot]:
+        """Pictures from number ``start`` on, in order; those before it are not decoded.
+
+        Raises:
+            SourceError: A file is missing, damaged, or of another size than the camera says.
+        """
+        ...
+
+    def truth(self, seq: int) -> Mapping[str, Pose]:
+        """True ``cam_from_obj`` of the objects in picture ``seq``; empty where not known."""
+        ...
+
+    def image_id(self, seq: int) -> int:
+        """The number under which picture ``seq`` stands in its recording (BOP's im_id)."""
+        ...

@@ -1,0 +1,61 @@
+"""From an address to a source."""
+
+from collections.abc import Callable
+
+from producers.sources.base import Source, SourceError
+from producers.sources.options import Address, parse_address
+
+SOURCE_HELP = """\
+bop:DIR[?objects=1,2&every=N&loop=N&rate=HZ]   a recording in BOP layout, with ground truth where it has some
+images:DIR?intrinsics=FILE[&...&rate=HZ&every=N]   a folder of pictures
+video:FILE?intrinsics=FILE[&...]   a video file
+    both: intrinsics=FILE (JSON: fx, fy, cx, cy in pixels, or K; optional depth_unit_m), depth=DIR of 16-bit PNG
+    files, mesh=FILE with unit=METRES and object=ID, mask=FILE of the first picture
+synthetic:[?frames=N&seed=N&level=easy|medium|hard&size=WxH&rate=HZ]   a rendered carton over a table
+A folder's path alone is read as bop:PATH.\
+"""
+
+
+def open_source(text: str) -> Source:
+    """Open a source by its address; see ``SOURCE_HELP``.
+
+    Raises:
+        SourceError: No such scheme, option or file; the message says what was expected.
+    """
+    address = parse_address(text)
+    if address.scheme not in _OPENERS:
+        msg = f"source {text!r}: expected a scheme among {', '.join(_OPENERS)}, got {address.scheme!r}"
+        raise SourceError(msg)
+    return _OPENERS[address.scheme](address)
+
+
+def _bop(address: Address) -> Source:
+    from producers.sources.bop import BopSource
+
+    return BopSource(address)
+
+
+def _images(address: Address) -> Source:
+    from producers.sources.images import ImagesSource
+
+    return ImagesSource(address)
+
+
+def _video(address: Address) -> Source:
+    from producers.sources.video import VideoSource
+
+    return VideoSource(address)
+
+
+def _synthetic(address: Address) -> Source:
+    from producers.sources.synthetic import SyntheticSource  # compiles the renderer: only who needs it waits
+
+    return SyntheticSource(address)
+
+
+_OPENERS: dict[str, Callable[[Address], Source]] = {
+    "bop": _bop,
+    "images": _images,
+    "video": _video,
+    "synthetic": _synthetic,
+}

@@ -1,0 +1,76 @@
+"""Addresses of sources: ``scheme:place?option=value&option=value``."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from producers.sources.base import SourceError
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed address.
+
+    Attributes:
+        text: As it was given.
+        scheme: Before the first colon.
+        place: A path; "" where the scheme needs none.
+        options: After the question mark.
+    """
+
+    text: str
+    scheme: str
+    place: str
+    options: Mapping[str, str]
+
+    def only(self, *known: str) -> None:
+        """Raise SourceError where an option is not among ``known``."""
+        for name in self.options:
+            if name not in known:
+                msg = f"{self.text}: expected options among {', '.join(known)}, got {name!r}"
+                raise SourceError(msg)
+
+    def text_of(self, name: str) -> str | None:
+        """An option as it stands; None where it was not given."""
+        return self.options.get(name)
+
+    def whole(self, name: str, default: int, least: int = 0) -> int:
+        """An option that is a whole number of at least ``least``."""
+        value = self.options.get(name)
+        if value is None:
+            return default
+        if not value.isdigit() or int(value) < least:
+            msg = f"{self.text}: expected {name} to be a whole number of at least {least}, got {value!r}"
+            raise SourceError(msg)
+        return int(value)
+
+    def number(self, name: str, default: float) -> float:
+        """An option that is a number above 0."""
+        value = self.options.get(name)
+        try:
+            found = default if value is None else float(value)
+        except ValueError:
+            found = 0.0
+        if not 0.0 < found < float("inf"):
+            msg = f"{self.text}: expected {name} to be a number above 0, got {value!r}"
+            raise SourceError(msg)
+        return found
+
+
+def parse_address(text: str) -> Address:
+    """Take an address apart.
+
+    Raises:
+        SourceError: No scheme before a colon, or an option without a value.
+    """
+    scheme, colon, rest = text.partition(":")
+    if not colon or not scheme.isalnum():
+        msg = f"source {text!r}: expected SCHEME:PLACE, for example bop:recordings/desk or synthetic:"
+        raise SourceError(msg)
+    place, _, query = rest.partition("?")
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
+    except ValueError as error:
+        msg = f"source {text!r}: expected options as name=value&name=value, got {query!r}"
+        raise SourceError(msg) from error
+    return Address(text, scheme, place, dict(pairs))
