@@ -4,8 +4,6 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from schemas.codec import Codec
-
 from consumers.broker import Record
 from consumers.estimation import Question, answer, question, without_memory
 from consumers.jobs import JobDirectory
@@ -16,6 +14,7 @@ from consumers.settings import WorkerSettings
 from consumers.streams import PassedFrame, PendingFrame, Stream, ranges
 from estimators.base import Estimator
 from schemas import BadJob, BadMessage, Estimates, Frame, Job, JobStatus, Mode, PoseEvent, State
+from schemas.codec import Codec
 
 _log = logging.getLogger("posestream.consumers")
 

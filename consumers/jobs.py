@@ -4,11 +4,10 @@ from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from schemas.codec import Codec
-
 from consumers.broker import Partition, PartitionReader, Record
 from consumers.loop import Refused
 from schemas import BadMessage, Job, JobStatus, Prompt, SeqRange, StatusEvent, StatusKind
+from schemas.codec import Codec
 from schemas.topics import JOBS, PROMPTS, STATUS
 
 _READ_TIMEOUT_S = 60.0  # must stay well under max.poll.interval.ms

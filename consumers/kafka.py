@@ -29,7 +29,8 @@ class KafkaSettings:
 
     Attributes:
         session_timeout_ms: A member that is silent for so long is counted out (kill -9); the broker's
-            ``group.min.session.timeout.ms`` is 6000 by default. Heartbeats go at a third of it.
+            ``group.min.session.timeout.ms`` is 6000 by default.
+        heartbeat_ms: A member hears of a rebalance with its next heartbeat, so this is what a hand-over takes.
         max_poll_interval_ms: A member whose handler takes longer is counted out.
         queued_kbytes: Read ahead, at most; for live streams small, for it is hidden age.
         delivery_timeout_ms: A record not taken by then fails the process.
@@ -39,6 +40,7 @@ class KafkaSettings:
     """
 
     session_timeout_ms: int = 6000
+    heartbeat_ms: int = 100
     max_poll_interval_ms: int = 300_000
     queued_kbytes: int = 65_536
     delivery_timeout_ms: int = 120_000
@@ -65,7 +67,7 @@ class KafkaBroker:
             "group.id": group,
             "partition.assignment.strategy": "cooperative-sticky",
             "session.timeout.ms": settings.session_timeout_ms,
-            "heartbeat.interval.ms": max(1, settings.session_timeout_ms // 3),
+            "heartbeat.interval.ms": min(settings.heartbeat_ms, settings.session_timeout_ms // 3),
             "max.poll.interval.ms": max(settings.max_poll_interval_ms, settings.session_timeout_ms),
             "auto.offset.reset": "error",  # an expired range is reported, never passed over in silence
         }

@@ -53,6 +53,7 @@ class KafkaConsumer:
         self._consumer = Consumer(config)
         self._ownership: Ownership | None = None
         self._next: dict[Partition, int] = {}  # ours, with the next offset to return
+        self._raised: BaseException | None = None  # in a callback: the C code in between would lose it
 
     def subscribe(self, topics: Sequence[str], ownership: Ownership) -> None:
         """Join the group."""
@@ -64,11 +65,13 @@ class KafkaConsumer:
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """The next records of what is ours."""
         first = self._consumer.poll(timeout_s)
+        # one call for the rest: each call hands the interpreter's lock to other threads
+        rest = self._consumer.consume(max_records - 1, 0) if first is not None else []
+        self._raise()
         if first is None:
             return []
         found: list[Record] = []
-        # one call for the rest: each call hands the interpreter's lock to other threads
-        for message in (first, *self._consumer.consume(max_records - 1, 0)):
+        for message in (first, *rest):
             error = message.error()
             if error is None:
                 found.append(record_of(message))
@@ -81,7 +84,7 @@ class KafkaConsumer:
 
     def commit(self, positions: Mapping[Partition, Position], timeout_s: float) -> bool:  # noqa: ARG002 - librdkafka's own limits hold
         """Store positions; TimeoutError where no coordinator answers."""
-        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata or None) for p, at in positions.items()]
+        offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
         try:
             stored = self._consumer.commit(offsets=offsets, asynchronous=False) or []
             error = next((item.error for item in stored if item.error), None)
@@ -121,12 +124,30 @@ class KafkaConsumer:
         if self._ownership is not None:
             self._consumer.close()
             self._ownership = None
+            self._raise()
 
     def _ours(self, partitions: Collection[Partition]) -> list[TopicPartition]:
         return [TopicPartition(p.topic, p.number) for p in partitions if p in self._next]
 
+    def _raise(self) -> None:
+        raised, self._raised = self._raised, None
+        if raised is not None:
+            raise raised
+
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        if not partitions or self._ownership is None:
+        try:
+            self._take(consumer, partitions)
+        except BaseException as error:  # noqa: BLE001 - raised again by the call that served the callback
+            self._raised = error
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(consumer, partitions, self._ownership.revoked if self._ownership else None)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._drop(consumer, partitions, self._ownership.lost if self._ownership else None)
+
+    def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if not partitions or self._ownership is None or self._raised:
             return
         known = consumer.committed(partitions, timeout=_QUERY_TIMEOUT_S)
         committed = {Partition(t.topic, t.partition): _position(t) for t in known}
@@ -135,23 +156,20 @@ class KafkaConsumer:
             self._next[partition] = starts.get(partition, position.offset if position else OFFSET_BEGINNING)
         consumer.incremental_assign([TopicPartition(p.topic, p.number, self._next[p]) for p in committed])
 
-    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop(consumer, partitions, self._ownership.revoked if self._ownership else None)
-
-    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop(consumer, partitions, self._ownership.lost if self._ownership else None)
-
     def _drop(
         self,
         consumer: Consumer,
         partitions: list[TopicPartition],
         tell: Callable[[Collection[Partition]], None] | None,
     ) -> None:
-        gone = {Partition(item.topic, item.partition) for item in partitions}
-        if gone and tell:
-            tell(gone)
+        gone = {Partition(item.topic, item.partition) for item in partitions} & set(self._next)
+        try:
+            if gone and tell:
+                tell(gone)
+        except BaseException as error:  # noqa: BLE001 - raised again by the call that served the callback
+            self._raised = self._raised or error
         for partition in gone:
-            self._next.pop(partition, None)
+            del self._next[partition]
         consumer.incremental_unassign(partitions)
 
     def _on_error(self, error: KafkaError, partition: Partition) -> None:

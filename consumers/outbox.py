@@ -3,12 +3,11 @@
 import time
 from collections.abc import Callable
 
-from schemas.codec import Codec
-
 from consumers.broker import Partition, Producer, Record
 from consumers.metrics import WorkerMetrics
 from consumers.streams import Stream, ranges
 from schemas import BadMessage, JobStatus, PoseEvent, SeqRange, StatusEvent, StatusKind
+from schemas.codec import Codec
 from schemas.topics import POSES, STATUS
 
 TRACEPARENT = "traceparent"

@@ -10,8 +10,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from schemas.codec import Codec, FrameHeader
-
 from consumers.answers import Answerer, Tools
 from consumers.broker import Broker, Partition, Position, Record
 from consumers.failpoints import Failpoints
@@ -26,6 +24,7 @@ from consumers.streams import PendingFrame, Stream
 from consumers.tracks import TrackStore
 from estimators.base import Estimator
 from schemas import BadMessage, JobStatus, Overloaded
+from schemas.codec import Codec, FrameHeader
 
 _log = logging.getLogger("posestream.consumers")
 

@@ -5,9 +5,7 @@ import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 
-from estimators.registry import load
 from prometheus_client import CollectorRegistry, start_http_server
-from schemas.codec import Codec
 
 from consumers.broker import Broker, Partition
 from consumers.kafka import KafkaBroker, KafkaSettings
@@ -16,6 +14,7 @@ from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
 from consumers.settings import WorkerSettings
 from estimators.base import Estimator
+from schemas.codec import Codec
 from schemas.topics import frames_topic
 
 _log = logging.getLogger("posestream.consumers")
@@ -31,7 +30,7 @@ def group_of(pool: str) -> str:
 def run_worker(
     settings: WorkerSettings,
     stop: threading.Event,
-    loader: Callable[[str], Estimator] = load,
+    loader: Callable[[str], Estimator] | None = None,
     registry: CollectorRegistry | None = None,
     broker: Broker | None = None,
 ) -> None:
@@ -40,13 +39,15 @@ def run_worker(
     Args:
         settings: What to work on and how.
         stop: Noticed within a round: 50 ms, or one call of the estimator.
-        loader: Estimator's name -> estimator.
+        loader: Estimator's name -> estimator; ``estimators.registry.load`` if None.
         registry: Where metrics are registered; one of its own if None.
         broker: Another broker than the Kafka of the settings.
 
     Raises:
         Exception: Whatever the worker cannot get over; nothing was committed after it.
     """
+    if loader is None:
+        from estimators.registry import load as loader
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
         settings.kafka,

@@ -3,11 +3,10 @@
 import logging
 from collections.abc import Callable, Collection, Mapping
 
-from schemas.codec import Codec
-
 from consumers.broker import Partition, PartitionReader, Position, Producer, Record
 from consumers.streams import Stream
 from schemas import BadMessage, Track
+from schemas.codec import Codec
 from schemas.topics import TRACKS
 
 _log = logging.getLogger("posestream.consumers")
