@@ -4,9 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from posestream.stack.errors import StackError
 from posestream.stack.folders import is_root
@@ -88,12 +88,22 @@ def check_reachable(folder: Path, account: Account | None) -> None:
             raise StackError(msg)
 
 
+class Identity(TypedDict):
+    """The arguments by which subprocess becomes another user."""
+
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+def identity(account: Account | None) -> Identity:
+    """Become ``account`` with none of our groups; stay who we are where there is none."""
+    if account is None:
+        return {"user": None, "group": None, "extra_groups": None}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
 def give(path: Path, account: Account | None) -> None:
     """Make the server's user the owner of one folder or file."""
     if account is not None and sys.platform != "win32":
         os.chown(path, account.uid, account.gid)
-
-
-def account_arguments(account: Account | None) -> Mapping[str, object]:
-    """The arguments by which subprocess becomes another user."""
-    return {} if account is None else {"user": account.uid, "group": account.gid, "extra_groups": []}

@@ -87,8 +87,8 @@ def _parse_line(where: str, line: str) -> Artifact:
     ):
         msg = f"{where}: expected 'group:name:version[:extension[:classifier]] sha256 bytes', got {line!r}"
         raise StackError(msg)
-    extension, classifier = (*parts[3:], "jar", "")[:2] if len(parts) == _LEAST_FIELDS else (*parts[3:], "")[:2]
-    return Artifact(*parts[:3], words[1], int(words[2]), extension, classifier)
+    extension, classifier = parts[3] if parts[3:] else "jar", parts[4] if parts[4:] else ""
+    return Artifact(parts[0], parts[1], parts[2], words[1], int(words[2]), extension, classifier)
 
 
 def read_lock(name: str) -> Bundle:

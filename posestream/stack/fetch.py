@@ -1,6 +1,5 @@
 """Brings a bundle into the cache: once, verified, safe against kill -9 and against a second process."""
 
-import errno
 import shutil
 import tarfile
 import tempfile
@@ -10,21 +9,18 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from posestream.stack.artifacts import Artifact, Bundle, check_hash
+from posestream.stack.disk import FULL, disk_errors
 from posestream.stack.errors import StackError
 from posestream.stack.filelock import exclusive
 from posestream.stack.progress import ProgressReport
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-_THREADS = 8
+_THREADS = 16  # most of the time is waiting for the repository
 _ATTEMPTS = 3
 _LOCK_TIMEOUT_S = 1800.0
 _SOCKET_TIMEOUT_S = 30
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_NEED = "the downloads of the local stack need about 450 MB"
 
 Resolve = Callable[[Artifact, Path, Callable[[int], None]], Path]
 """Downloads one artifact below a folder, tells the bytes as they come, and returns the file's path.
@@ -71,7 +67,8 @@ def fetch(bundle: Bundle, cache: Path, report: ProgressReport, resolve: Resolve 
     final = bundle_folder(bundle, cache)
     if final.is_dir():
         return final
-    with _clear_disk_errors(cache), exclusive(cache / f"{bundle.name}.lock", _LOCK_TIMEOUT_S, "the download"):
+    lock = exclusive(cache / f"{bundle.name}.lock", _LOCK_TIMEOUT_S, "the download")
+    with disk_errors(cache, _NEED, "POSESTREAM_CACHE"), lock:
         if not final.is_dir():
             partial = final.with_name(f"{final.name}.partial")
             partial.mkdir(exist_ok=True)
@@ -122,7 +119,7 @@ def _attempt(artifact: Artifact, scratch: Path, tally: _Tally, resolve: Resolve)
             msg = f"{artifact.coordinate}: Maven Central does not have it, or refused: {error}"
             raise StackError(msg) from error
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in FULL:
                 raise
             if attempt == _ATTEMPTS:
                 raise _unreachable(artifact, error) from error
@@ -131,6 +128,11 @@ def _attempt(artifact: Artifact, scratch: Path, tally: _Tally, resolve: Resolve)
 
 
 def _unreachable(artifact: Artifact, error: OSError) -> StackError:
+    if "SSL" in type(error).__name__:
+        return StackError(
+            f"{artifact.coordinate}: Maven Central's certificate is not trusted here ({error}); behind a proxy that "
+            "opens TLS, name its certificates in REQUESTS_CA_BUNDLE"
+        )
     return StackError(
         f"no network: {artifact.coordinate} could not be downloaded from Maven Central ({type(error).__name__}). "
         "The first start needs the network once, for about 215 MB: connect, set HTTPS_PROXY if you sit behind a "
@@ -147,23 +149,6 @@ def _unpack(folder: Path) -> None:
         archive.unlink()
     for leftover in folder.glob(".fetch-*"):
         shutil.rmtree(leftover, ignore_errors=True)
-
-
-@contextmanager
-def _clear_disk_errors(cache: Path) -> Generator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
-            msg = (
-                f"disk full: the downloads of the local stack need about 450 MB in {cache}; free some space or put "
-                "the cache elsewhere with POSESTREAM_CACHE"
-            )
-        elif isinstance(error, PermissionError):
-            msg = f"{cache} cannot be written ({error}); choose another folder with POSESTREAM_CACHE"
-        else:
-            raise
-        raise StackError(msg) from error
 
 
 def resolve_with_jgo(artifact: Artifact, folder: Path, add: Callable[[int], None]) -> Path:
@@ -184,7 +169,6 @@ def resolve_with_jgo(artifact: Artifact, folder: Path, add: Callable[[int], None
     def bar(file_name: str, size_bytes: int) -> Generator[Callable[[int], None]]:  # noqa: ARG001  jgo's signature
         yield add
 
-    progress: Callable[[str, int], AbstractContextManager[Callable[[int], None]]] = bar
-    context = MavenContext(PythonResolver(progress_callback=progress), folder, timeout=_SOCKET_TIMEOUT_S)
+    context = MavenContext(PythonResolver(progress_callback=bar), folder, timeout=_SOCKET_TIMEOUT_S)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     return component.artifact(classifier=artifact.classifier, packaging=artifact.extension).resolve()

@@ -1,6 +1,7 @@
 """Apache Kafka as one process: broker and controller in one node (KRaft)."""
 
 import base64
+import os
 import signal
 import subprocess
 import uuid
@@ -72,16 +73,16 @@ class Kafka:
         jars: The folder of the verified jars.
     """
 
-    name = "kafka"
-    port_names = ("kafka", "kafka-controller")
-    stop_signal = signal.SIGTERM
-    stop_grace_s = 60.0  # the first stop writes the start-up cache
+    name: str = "kafka"
+    port_names: tuple[str, ...] = ("kafka", "kafka-controller")
+    stop_signal: int = signal.SIGTERM
+    stop_grace_s: float = 60.0  # the first stop writes the start-up cache
 
     def __init__(self, folder: Path, chosen: dict[str, int], bundle: Bundle, jars: Path) -> None:
         self._folder = folder / "kafka"
         self._port, self._controller_port = (chosen[name] for name in self.port_names)
         # the order of the lock file: the start-up cache is valid for one order only
-        self._class_path = ":".join(str(jars / artifact.file_name) for artifact in bundle.artifacts)
+        self._class_path = os.pathsep.join(str(jars / artifact.file_name) for artifact in bundle.artifacts)
         self._start_cache = StartCache(bundle, jars.parent, self._folder)
         self.marker = marker(folder, self.name)
 
@@ -117,7 +118,7 @@ class Kafka:
         return (str(java()), *BASE_OPTIONS, *cache, *options, logging, "-cp", self._class_path)
 
     def _write_settings(self, path: Path, data: Path) -> Path:
-        clients, controllers = (f"{ports.HOST}:{port}" for port in (self._port, self._controller_port))
+        clients, controllers = f"{ports.HOST}:{self._port}", f"{ports.HOST}:{self._controller_port}"
         settings = {
             **_SETTINGS,
             "controller.quorum.voters": f"1@{controllers}",

@@ -76,7 +76,8 @@ def require_free(port: int, what: str, patience_s: float = 2.0) -> None:
 def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("inet"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            taken = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            if taken and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})"
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         return ""

@@ -16,7 +16,7 @@ import psycopg2
 from psycopg2 import sql
 
 from posestream.stack import ports
-from posestream.stack.accounts import Account, account_arguments, check_reachable, give, server_account
+from posestream.stack.accounts import Account, check_reachable, give, identity, server_account
 from posestream.stack.errors import StackError
 from posestream.stack.filelock import exclusive
 from posestream.stack.folders import ROOTS_OWN
@@ -53,10 +53,10 @@ class Postgres:
         password: Of the database's owner.
     """
 
-    name = "database"
-    port_names = ("database",)
-    stop_signal = signal.SIGINT  # Postgres's fast shutdown: clients are cut off, data is flushed
-    stop_grace_s = 30.0
+    name: str = "database"
+    port_names: tuple[str, ...] = ("database",)
+    stop_signal: int = signal.SIGINT  # Postgres's fast shutdown: clients are cut off, data is flushed
+    stop_grace_s: float = 30.0
 
     def __init__(self, folder: Path, chosen: dict[str, int], password: str) -> None:
         self._folder = folder / "database"
@@ -140,7 +140,7 @@ class Postgres:
                 capture_output=True,
                 text=True,
                 check=False,
-                **account_arguments(account),  # pyright: ignore[reportArgumentType]  differ by platform
+                **identity(account),
             )
         finally:
             password_file.unlink()
@@ -183,7 +183,7 @@ def _runs(binaries: Path, account: Account) -> bool:
             capture_output=True,
             check=True,
             cwd="/",
-            **account_arguments(account),  # pyright: ignore[reportArgumentType]
+            **identity(account),
         )
     except (OSError, subprocess.CalledProcessError):
         return False

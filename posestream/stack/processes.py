@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from posestream.stack.accounts import Account, account_arguments
+from posestream.stack.accounts import Account, identity
 
 _KEPT_VARIABLES = ("PATH", "HOME", "TMPDIR", "SYSTEMROOT", "TEMP", "TMP")
 _LARGEST_LOG_BYTES = 16 << 20
@@ -51,11 +51,7 @@ def spawn(command: Command, log: Path) -> psutil.Process:
     """Start a process in a session of its own, with its output added to ``log``."""
     if log.exists() and log.stat().st_size > _LARGEST_LOG_BYTES:
         log.replace(log.with_suffix(".log.1"))
-    detached: dict[str, object] = (
-        {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
-        if sys.platform == "win32"
-        else {"start_new_session": True}
-    )
+    flags = subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW if sys.platform == "win32" else 0
     with log.open("ab") as output:
         child = subprocess.Popen(
             command.arguments,
@@ -64,8 +60,9 @@ def spawn(command: Command, log: Path) -> psutil.Process:
             stderr=subprocess.STDOUT,
             cwd=command.folder,
             env=environment(),
-            **detached,  # pyright: ignore[reportArgumentType]  keyword arguments differ by platform
-            **account_arguments(command.account),  # pyright: ignore[reportArgumentType]
+            start_new_session=True,  # Ctrl-C in our terminal is not for the servers
+            creationflags=flags,
+            **identity(command.account),
         )
     with _children_lock:
         _children[child.pid] = child

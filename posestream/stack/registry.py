@@ -23,10 +23,10 @@ class Registry:
         program: The folder of the unpacked program.
     """
 
-    name = "registry"
-    port_names = ("registry", "registry-management")
-    stop_signal = signal.SIGTERM
-    stop_grace_s = 60.0  # the first stop writes the start-up cache
+    name: str = "registry"
+    port_names: tuple[str, ...] = ("registry", "registry-management")
+    stop_signal: int = signal.SIGTERM
+    stop_grace_s: float = 60.0  # the first stop writes the start-up cache
 
     def __init__(self, folder: Path, chosen: dict[str, int], bundle: Bundle, program: Path) -> None:
         self._folder = folder / "registry"

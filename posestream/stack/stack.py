@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +12,7 @@ from posestream.stack import ports as loopback
 from posestream.stack import processes
 from posestream.stack.addresses import Addresses
 from posestream.stack.artifacts import read_lock
+from posestream.stack.disk import disk_errors
 from posestream.stack.errors import StackError
 from posestream.stack.fetch import bundle_folder, fetch
 from posestream.stack.filelock import exclusive
@@ -22,7 +24,7 @@ from posestream.stack.postgres import NAME, Postgres
 from posestream.stack.progress import ProgressReport, report_nothing
 from posestream.stack.registry import CONFLUENT_PATH, Registry
 from posestream.stack.service import Service, marker
-from posestream.stack.state import State, choose_ports, password
+from posestream.stack.state import State, choose_ports, password, password_path
 
 if TYPE_CHECKING:
     import psutil
@@ -107,13 +109,14 @@ class Stack:
         """
         report = progress or report_nothing
         require_packages()
-        self._make_folder()
-        with exclusive(self.folder / "stack.lock", _LOCK_TIMEOUT_S, f"the stack {self.name}"):
-            for bundle in (read_lock("kafka"), read_lock("registry")):
-                fetch(bundle, cache_folder(), report)
-            state = self._state_with_ports()
-            Launcher(self.folder, state, report).start(self._services(state))
-            return self._addresses(state)
+        with disk_errors(self.folder, "the servers cannot write", "--data"):
+            self._make_folder()
+            with self._locked():
+                for bundle in (read_lock("kafka"), read_lock("registry")):
+                    fetch(bundle, cache_folder(), report)
+                state = self._state_with_ports()
+                Launcher(self.folder, state, report).start(self._services(state))
+                return self._addresses(state)
 
     def down(self) -> list[str]:
         """Stop all servers; data and ports are kept for the next ``up``.
@@ -123,7 +126,7 @@ class Stack:
         """
         if not self.folder.exists():
             return []
-        with exclusive(self.folder / "stack.lock", _LOCK_TIMEOUT_S, f"the stack {self.name}"):
+        with disk_errors(self.folder, "the state cannot be written", "--data"), self._locked():
             state = State.load(self.folder)
             if state is None:
                 return []
@@ -154,17 +157,21 @@ class Stack:
             return None
         return self._addresses(state)
 
+    @property
+    def password_file(self) -> Path:
+        """The file, readable by its owner only, with the database's password."""
+        return password_path(self.folder)
+
+    def _locked(self) -> AbstractContextManager[None]:
+        return exclusive(self.folder / "stack.lock", _LOCK_TIMEOUT_S, f"the stack {self.name}")
+
     def _make_folder(self) -> None:
         missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
-        try:
-            for folder in reversed(missing):
-                folder.mkdir(exist_ok=True)
-                # the user that Postgres runs as under root has to pass
-                folder.chmod(0o755 if is_root() else 0o700)
-            (self.folder / "logs").mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            msg = f"the stack's folder {self.folder} cannot be made ({error}); choose another with --data"
-            raise StackError(msg) from error
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            # the user that Postgres runs as under root has to pass
+            folder.chmod(0o755 if is_root() else 0o700)
+        (self.folder / "logs").mkdir(mode=0o700, exist_ok=True)
 
     def _state_with_ports(self) -> State:
         kept = State.load(self.folder)
@@ -173,10 +180,12 @@ class Stack:
         for name in _HIDDEN_PORTS:
             if name.split("-")[0] not in alive and not loopback.is_free(state.ports[name]):
                 state.ports[name] = loopback.choose_free(set(state.ports.values()))
-        for name in alive:
-            if kept and state.ports[name] != kept.ports[name]:
+        for name in SERVICES:
+            if name in alive and kept and state.ports[name] != kept.ports[name]:
                 msg = f"{name} already runs on port {kept.ports[name]}: 'posestream stack down' before another port"
                 raise StackError(msg)
+            if name not in alive:
+                loopback.require_free(state.ports[name], name)
         state.save(self.folder)
         return state
 

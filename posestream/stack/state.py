@@ -68,9 +68,14 @@ def choose_ports(kept: dict[str, int], asked: dict[str, int]) -> dict[str, int]:
     return chosen
 
 
+def password_path(folder: Path) -> Path:
+    """The file of the password of the stack in ``folder``."""
+    return folder / "database.password"
+
+
 def password(folder: Path) -> str:
     """The database's password: made at random once, in a file that only its owner may read."""
-    path = folder / "database.password"
+    path = password_path(folder)
     if not path.exists():
         temporary = folder / "database.password.new"
         temporary.unlink(missing_ok=True)
