@@ -1,0 +1,226 @@
+"""Kernels that align points of a model with a depth image and, where given, with places in the colour image."""
+
+import numpy as np
+from numba import njit
+
+from estimators.geometric.solve import add_row, solve6, turn_by
+from schemas.arrays import Array
+
+_OCCLUDER_M = 0.03  # anything this much nearer than a point, within a centimetre, hides it
+_BESIDE_M = 0.01
+_NEAREST_M = 0.05
+
+
+@njit(nogil=True, cache=True)
+def _nearest(point: Array, depth: Array, cam: Array, search: Array, out: Array) -> bool:
+    """Write the nearest measured point and 1 to ``out`` (4,); False where there is none or it is hidden."""
+    height, width = depth.shape
+    x, y, z = point[0], point[1], point[2]
+    scale = cam[0] / z
+    u, v = round(x * scale + cam[2]), round(y * cam[1] / z + cam[3])
+    stride = max(1, int(search[1] * scale))
+    steps = (int(search[0] * scale) + 1) // stride
+    beside = (_BESIDE_M * scale) ** 2
+    best = search[0] * search[0]
+    for a in range(-steps, steps + 1):
+        row = v + a * stride
+        if row < 0 or row >= height:
+            continue
+        for b in range(-steps, steps + 1):
+            column = u + b * stride
+            if column < 0 or column >= width:
+                continue
+            d = float(depth[row, column])
+            if not d > _NEAREST_M:
+                continue
+            if d < z - _OCCLUDER_M and (a * a + b * b) * stride * stride <= beside:
+                return False
+            mx, my = (column - cam[2]) / cam[0] * d, (row - cam[3]) / cam[1] * d
+            gap = (mx - x) ** 2 + (my - y) ** 2 + (d - z) ** 2
+            if gap < best:
+                best = gap
+                out[0], out[1], out[2], out[3] = mx, my, d, 1.0
+    return out[3] > 0.0
+
+
+@njit(nogil=True, cache=True)
+def match(points: Array, R: Array, t: Array, depth: Array, cam: Array, search: Array, out: Array) -> int:
+    """For each model point the nearest measured point in a window about where it is seen.
+
+    Args:
+        points: (N, 3) float64 about the object's centre.
+        R: (3, 3) float64 rotation of cam_from_centre.
+        t: (3,) float64 metres.
+        depth: (H, W) float32 metres, 0 or NaN where unknown.
+        cam: (4,) float64 fx, fy, cx, cy.
+        search: (2,) float64: radius and stride of the window, metres.
+        out: (N, 4) float64, becomes x, y, z of the match and 1, or 0 where there is none or it is hidden.
+
+    Returns:
+        How many points found a match.
+    """
+    found = 0
+    q = np.empty(3)
+    for i in range(points.shape[0]):
+        out[i, 3] = 0.0
+        for k in range(3):
+            q[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2] + t[k]
+        if q[2] >= _NEAREST_M and _nearest(q, depth, cam, search, out[i]):
+            found += 1
+        else:
+            out[i, 3] = 0.0
+    return found
+
+
+@njit(nogil=True, cache=True)
+def depth_rows(
+    points: Array, normals: Array, R: Array, t: Array, matches: Array, trust: Array, H: Array, g: Array
+) -> None:
+    """Add one point-to-plane row for each match, along the model's normal.
+
+    ``trust`` is (2,): the standard deviation of a residual in metres and the scale in metres of the
+    Geman-McClure weight; see ``match`` for the rest.
+    """
+    p, n = np.empty(3), np.empty(3)
+    for i in range(points.shape[0]):
+        if matches[i, 3] == 0.0:
+            continue
+        residual = 0.0
+        for k in range(3):
+            p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2]
+            n[k] = R[k, 0] * normals[i, 0] + R[k, 1] * normals[i, 1] + R[k, 2] * normals[i, 2]
+            residual += n[k] * (matches[i, k] - p[k] - t[k])
+        cut = trust[1] * trust[1]
+        robust = cut / (cut + residual * residual)
+        add_row(p, n, residual, robust * robust / (trust[0] * trust[0]), H, g)
+
+
+@njit(nogil=True, cache=True)
+def pixel_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, trust: Array, H: Array, g: Array) -> None:
+    """Add two reprojection rows for each point (N, 3) that was seen at ``places`` (N, 2) pixels.
+
+    ``trust`` is (2,): standard deviation and scale of the Geman-McClure weight, pixels.
+    """
+    p, d = np.empty(3), np.empty(3)
+    for i in range(points.shape[0]):
+        for k in range(3):
+            p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2]
+        x, y, z = p[0] + t[0], p[1] + t[1], p[2] + t[2]
+        if z < _NEAREST_M:
+            continue
+        du = places[i, 0] - (cam[0] * x / z + cam[2])
+        dv = places[i, 1] - (cam[1] * y / z + cam[3])
+        cut = trust[1] * trust[1]
+        robust = cut / (cut + du * du + dv * dv)
+        weight = robust * robust / (trust[0] * trust[0])
+        d[0], d[1], d[2] = cam[0] / z, 0.0, -cam[0] * x / (z * z)
+        add_row(p, d, du, weight, H, g)
+        d[0], d[1], d[2] = 0.0, cam[1] / z, -cam[1] * y / (z * z)
+        add_row(p, d, dv, weight, H, g)
+
+
+@njit(nogil=True, cache=True)
+def refine(
+    points: Array,
+    normals: Array,
+    texture: Array,
+    places: Array,
+    R: Array,
+    t: Array,
+    depth: Array,
+    cam: Array,
+    plan: Array,
+    pixel_trust: Array,
+    damping: Array,
+    H: Array,
+) -> int:
+    """Move a pose (R, t in place) so that the model's points fit depth and colour.
+
+    Args:
+        points: See ``match``, as are R, t, depth and cam.
+        normals: (N, 3) float64 unit normals about the centre.
+        texture: (M, 3) float64 points about the centre that were found again in the colour image.
+        places: (M, 2) float64 pixels where they were found.
+        R: (3, 3).
+        t: (3,).
+        depth: (H, W).
+        cam: (4,).
+        plan: (P, 4) float64, one round each: search radius, stride, sigma and robust scale, metres.
+        pixel_trust: See ``pixel_rows``.
+        damping: (2,) Tikhonov terms for turn and shift.
+        H: (6, 6) float64, becomes the information of the last update, without damping (lower half).
+
+    Returns:
+        Matches of the last round.
+    """
+    matches = np.zeros((points.shape[0], 4))
+    g, step = np.zeros(6), np.zeros(6)
+    damped = np.zeros((6, 6))
+    found = 0
+    for k in range(plan.shape[0]):
+        found = match(points, R, t, depth, cam, plan[k, :2], matches)
+        for _ in range(2):
+            H[:] = 0.0
+            g[:] = 0.0
+            depth_rows(points, normals, R, t, matches, plan[k, 2:], H, g)
+            pixel_rows(texture, places, R, t, cam, pixel_trust, H, g)
+            damped[:] = H
+            for i in range(6):
+                damped[i, i] += damping[0] if i < 3 else damping[1]
+            if not solve6(damped, g, step):
+                break
+            turn_by(step[:3], R)
+            t += step[3:]
+    return found
+
+
+@njit(nogil=True, cache=True)
+def refine_all(
+    points: Array,
+    normals: Array,
+    view: Array,
+    R: Array,
+    t: Array,
+    depth: Array,
+    cam: Array,
+    plan: Array,
+    damping: Array,
+) -> Array:
+    """Move many hypotheses, each with the points of its own view.
+
+    Args:
+        points: (V, N, 3) float64.
+        normals: (V, N, 3) float64.
+        view: (B,) int64, the view of each hypothesis.
+        R: (B, 3, 3) float64, moved in place.
+        t: (B, 3) float64, moved in place.
+        depth: See ``match``.
+        cam: (4,).
+        plan: See ``refine``.
+        damping: (2,).
+
+    Returns:
+        (B,) float64: share of the points within the last round's robust scale of their match's plane.
+    """
+    count = points.shape[1]
+    nothing, nowhere = np.zeros((0, 3)), np.zeros((0, 2))
+    H, trust = np.zeros((6, 6)), np.ones(2)
+    share = np.zeros(R.shape[0])
+    matches = np.zeros((count, 4))
+    for b in range(R.shape[0]):
+        p, n = points[view[b]], normals[view[b]]
+        refine(p, n, nothing, nowhere, R[b], t[b], depth, cam, plan, trust, damping, H)
+        match(p, R[b], t[b], depth, cam, plan[-1, :2], matches)
+        good = 0
+        for i in range(count):
+            if matches[i, 3] == 0.0:
+                continue
+            residual = 0.0
+            for k in range(3):
+                q = R[b, k, 0] * p[i, 0] + R[b, k, 1] * p[i, 1] + R[b, k, 2] * p[i, 2] + t[b, k]
+                m = R[b, k, 0] * n[i, 0] + R[b, k, 1] * n[i, 1] + R[b, k, 2] * n[i, 2]
+                residual += m * (matches[i, k] - q)
+            if abs(residual) < plan[-1, 3]:
+                good += 1
+        share[b] = good / count
+    return share

@@ -1,0 +1,75 @@
+"""The estimator without weights: geometry and the mesh's own colours, on the CPU."""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.register import register
+from estimators.geometric.track import first_estimate, follow
+from estimators.mesh import load_object
+from estimators.rendering import CpuRenderer, Renderer
+from schemas import BadMessage, Estimate, Estimates, Frame, Job
+
+_LOG = logging.getLogger("posestream.estimators")
+
+
+class GeometricEstimator:
+    """``Estimator`` that aligns rendered points with depth and texture; needs depth, and a mask to register.
+
+    Its score is described by ``track.score_of``: below 0.5 a pose is not to be trusted; after four
+    frames in a row below 0.3 the object is lost. A lost object is looked for near its last trusted pose in
+    every third frame. Registering without a mask gives a lost estimate.
+    """
+
+    name = "geometric"
+    version = "1"
+    weights_digest = ""
+
+    def __init__(self, renderer: Renderer | None = None) -> None:
+        self._renderer = renderer or CpuRenderer()
+        self._jobs: dict[str, dict[str, ObjectModel]] = {}
+
+    def prepare(self, job: Job) -> None:
+        """See ``Estimator.prepare``."""
+        started = time.monotonic()
+        models: dict[str, ObjectModel] = {}
+        for item in job.objects:
+            models[item.object_id] = make_model(item, load_object(item), self._renderer)
+        self._jobs[job.id] = models
+        _LOG.info("job %s: %d objects ready in %.2f s", job.id, len(models), time.monotonic() - started)
+
+    def release(self, job_id: str) -> None:
+        """See ``Estimator.release``."""
+        self._jobs.pop(job_id, None)
+
+    def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
+        """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
+        images, models = _images(frame), self._jobs[frame.job_id]
+        masks = frame.masks or {}
+        found: dict[str, Estimate] = {}
+        for name in objects:
+            best = register(models[name], masks[name], images, self._renderer) if name in masks else None
+            found[name] = first_estimate(models[name], best, frame)
+        return found
+
+    def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
+        """See ``Estimator.track``."""
+        return [self._track(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
+
+    def _track(self, frame: Frame, priors: Estimates) -> Estimates:
+        images, models = _images(frame), self._jobs[frame.job_id]
+        return {name: follow(models[name], prior, frame, images, self._renderer) for name, prior in priors.items()}
+
+
+def _images(frame: Frame) -> FrameImages:
+    """The frame's images.
+
+    Raises:
+        BadMessage: The frame has no depth.
+    """
+    if frame.depth_m is None:
+        msg = f"frame {frame.seq} of {frame.job_id}: the geometric estimator needs depth, got a frame without"
+        raise BadMessage(msg, stage="frame")
+    return FrameImages(frame, frame.depth_m)

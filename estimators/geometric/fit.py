@@ -1,0 +1,190 @@
+"""One object against one frame: render, compare, move, twice; then say how well it fits."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from estimators.geometric.align import refine
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import CROP_PX, Crop, FrameImages, crop_about, local_contrast
+from estimators.geometric.score import Evidence, weigh
+from estimators.geometric.texture import find_corners
+from estimators.rendering import Renderer
+from schemas import Pose
+from schemas.arrays import Array
+
+# search radius, stride, sigma, robust scale in metres; sigmas are wide as neighbouring depths err together
+_COARSE = np.array([[0.07, 0.005, 0.02, 0.05], [0.05, 0.005, 0.015, 0.03], [0.04, 0.005, 0.012, 0.02]])
+_FINE = np.array([[0.03, 0.004, 0.008, 0.01], [0.02, 0.003, 0.006, 0.01], [0.015, 0.0025, 0.006, 0.008]])
+_DAMPING = np.array([200.0, 5000.0])
+_SAMPLES = 300
+_PIXEL_SIGMA = 4.0  # of the crop
+_PIXEL_CUT = 5.0
+_AGREE_PX = 2.5
+_NEAR = np.ones((9, 9), np.uint8)
+_NO_POINTS, _NO_PLACES = np.zeros((0, 3)), np.zeros((0, 2))
+_HIDDEN_M, _BEHIND_M = -0.025, 0.04
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placement:
+    """A pose of the object's centre: ``cam_from_centre``.
+
+    Attributes:
+        R: (3, 3) float64.
+        t: (3,) float64, metres.
+    """
+
+    R: Array
+    t: Array
+
+    @staticmethod
+    def of(cam_from_obj: Pose, center_m: Array) -> "Placement":
+        """The same pose about another pivot."""
+        return Placement(cam_from_obj.rotation, cam_from_obj.apply(center_m))
+
+    def pose(self, center_m: Array) -> Pose:
+        """cam_from_obj again."""
+        return Pose(self.R, self.t - self.R @ center_m)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """A refined placement and what speaks for it.
+
+    Attributes:
+        placement: Where the object is.
+        evidence: How depth and colour agree with it.
+        corners: Corners of the texture that were found in the image in the last pass.
+    """
+
+    placement: Placement
+    evidence: Evidence
+    corners: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """What the object should look like from a placement, and what the frame shows there.
+
+    Attributes:
+        crop: The window of the frame.
+        mask: (S, S) bool, where the object is drawn.
+        depth_m: (S, S) float32 of the render.
+        points: (N, 3) float64 about the centre, spread over what is drawn.
+        normals: (N, 3) float64.
+        rgb: (N, 3) uint8 of the render.
+        rendered: (S, S) uint8 local contrast of the render.
+        observed: (S, S) uint8 local contrast of the frame.
+        contrast: (N,) uint8, ``rendered`` at the points.
+    """
+
+    crop: Crop
+    mask: Array
+    depth_m: Array
+    points: Array
+    normals: Array
+    rgb: Array
+    rendered: Array
+    observed: Array
+    contrast: Array
+
+
+def look_at(model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer) -> Look | None:
+    """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
+    if not 0.05 < placement.t[2] < 20.0:
+        return None
+    crop = crop_about(images, placement.t, model.mesh.diameter_m)
+    pose = np.eye(4)
+    pose[:3, :3] = placement.R
+    pose[:3, 3] = placement.t - placement.R @ model.center_m
+    drawn = renderer.render(model.mesh, pose[None], crop.K, (CROP_PX, CROP_PX))
+    depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
+    mask = depth > 0
+    rows, columns = np.nonzero(mask & (normal[..., 2] < -0.1))
+    if len(rows) < 20:
+        return None
+    chosen = np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(np.int64)
+    rows, columns = rows[chosen], columns[chosen]
+    points = _lift(rows, columns, depth, crop.K, placement)
+    rendered = local_contrast(rgb, model.mix, mask)
+    near = cv2.dilate(mask.astype(np.uint8), _NEAR) > 0
+    return Look(
+        crop=crop,
+        mask=mask,
+        depth_m=depth,
+        points=points,
+        normals=normal[rows, columns].astype(np.float64) @ placement.R,
+        rgb=rgb[rows, columns],
+        rendered=rendered,
+        observed=local_contrast(crop.rgb, model.mix, near),
+        contrast=rendered[rows, columns],
+    )
+
+
+def _lift(rows: Array, columns: Array, depth_m: Array, K: Array, placement: Placement) -> Array:
+    """(N, 3) points about the object's centre under pixels of a render."""
+    z = depth_m[rows, columns].astype(np.float64)
+    seen = np.stack([(columns - K[0, 2]) / K[0, 0] * z, (rows - K[1, 2]) / K[1, 1] * z, z], axis=1)
+    return np.ascontiguousarray((seen - placement.t) @ placement.R)
+
+
+def _texture(look: Look, placement: Placement, images: FrameImages) -> tuple[Array, Array]:
+    """(M, 3) points about the centre and (M, 2) pixels of the frame where their texture was found."""
+    drawn, found = find_corners(look.rendered, look.observed, look.mask)
+    if not len(drawn):
+        return _NO_POINTS, _NO_PLACES
+    places = (found.astype(np.float64) - look.crop.K[:2, 2]) / look.crop.zoom + images.K[:2, 2]
+    z = look.depth_m[drawn[:, 1], drawn[:, 0]]
+    height, width = images.depth_m.shape
+    column, row = np.rint(places[:, 0]).astype(np.int64), np.rint(places[:, 1]).astype(np.int64)
+    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+    measured = images.depth_m[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
+    gap = measured - z
+    kept = inside & ((measured <= 0) | ((gap > _HIDDEN_M) & (gap < _BEHIND_M)))
+    points = _lift(drawn[kept, 1], drawn[kept, 0], look.depth_m, look.crop.K, placement)
+    return points, np.ascontiguousarray(places[kept])
+
+
+def _consistent(texture: Array, places: Array, placement: Placement, images: FrameImages, zoom: float) -> int:
+    """Points of the texture whose place in the image agrees with a placement to 2.5 px of the crop."""
+    if not len(texture):
+        return 0
+    at = texture @ placement.R.T + placement.t
+    seen = at[:, :2] / at[:, 2:] * images.cam[:2] + images.cam[2:]
+    return int((np.linalg.norm(seen - places, axis=1) * zoom < _AGREE_PX).sum())
+
+
+def fit(
+    model: ObjectModel, start: Placement, images: FrameImages, renderer: Renderer, *, coarse: bool = True
+) -> Fit | None:
+    """Refine a placement in two passes (one without ``coarse``); None where nothing of the object is in view."""
+    placement, corners = start, 0
+    look: Look | None = None
+    for plan in (_COARSE, _FINE) if coarse else (_FINE,):
+        look = look_at(model, placement, images, renderer)
+        if look is None:
+            return None
+        texture, places = _texture(look, placement, images) if model.textured else (_NO_POINTS, _NO_PLACES)
+        R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
+        trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
+        refine(
+            look.points,
+            look.normals,
+            texture,
+            places,
+            R,
+            t,
+            images.depth_m,
+            images.cam,
+            plan,
+            trust,
+            _DAMPING,
+            information,
+        )
+        placement = Placement(R, t)
+        corners = _consistent(texture, places, placement, images, look.crop.zoom)
+    if look is None or not np.isfinite(placement.t).all():
+        return None
+    return Fit(placement, weigh(look, placement, images), corners)

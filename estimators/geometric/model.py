@@ -1,0 +1,48 @@
+"""An object made ready for tracking and registration."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from estimators.geometric.likeness import shape_turns
+from estimators.geometric.pictures import best_mix
+from estimators.geometric.views import Views, different, make_views
+from estimators.mesh import Mesh
+from estimators.rendering import Renderer
+from schemas import JobObject
+from schemas.arrays import Array
+
+_VIEW_POINTS = 100
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ObjectModel:
+    """A mesh and what is worked out from it once.
+
+    Attributes:
+        item: The object as the job names it.
+        mesh: Its mesh.
+        views: What it shows to each side.
+        center_m: (3,) float64, the pivot of all steps: the middle of the box, in the object's frame.
+        turns: (G, 3, 3) turns about the centre that depth cannot tell apart, the identity first; those that a
+            declared symmetry makes equal are left out.
+        mix: (1, 3) float32, the mix of colours with most contrast.
+        textured: Whether the mesh has colours worth comparing.
+    """
+
+    item: JobObject
+    mesh: Mesh
+    views: Views
+    center_m: Array
+    turns: Array
+    mix: Array
+    textured: bool
+
+
+def make_model(item: JobObject, mesh: Mesh, renderer: Renderer) -> ObjectModel:
+    """Draw an object's views; about 50 ms."""
+    views = make_views(mesh, item.symmetries, renderer, _VIEW_POINTS)
+    turns = shape_turns(mesh)
+    turns = turns[different(turns, item.symmetries)]
+    textured = mesh.texture is not None or (mesh.colors is not None and bool(np.ptp(mesh.colors, axis=0).max() > 8))
+    return ObjectModel(item, mesh, views, mesh.center_m, turns, best_mix(views.rgb, views.mask), textured)

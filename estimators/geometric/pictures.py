@@ -1,0 +1,118 @@
+"""Crops of a frame about an object, and local contrast that does not depend on light."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from schemas import Frame
+from schemas.arrays import Array
+
+CROP_PX = 160
+_CROP_DIAMETERS = 1.45
+_BLOCK_PX = 15
+_NOISE_GREY = 5.0  # contrast below the sensor's noise is not blown up
+_NEAREST_M = 0.05
+
+
+class FrameImages:
+    """What all objects of one frame share: clean depth and the colour image at halved sizes.
+
+    Attributes:
+        K: (3, 3) float64 intrinsics of the frame.
+        cam: (4,) float64 fx, fy, cx, cy.
+        depth_m: (H, W) float32, 0 where unknown.
+    """
+
+    def __init__(self, frame: Frame, depth_m: Array) -> None:
+        camera = frame.camera
+        self.K = camera.K
+        self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+        self.depth_m = (
+            depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
+        )
+        self._levels = [frame.rgb]
+
+    def level(self, halvings: int) -> Array:
+        """The colour image, halved so often (at most three times) by averaging."""
+        wanted = min(halvings, 3)
+        while len(self._levels) <= wanted:
+            height, width = self._levels[-1].shape[:2]
+            size = (max(1, width // 2), max(1, height // 2))
+            self._levels.append(cv2.resize(self._levels[-1], size, interpolation=cv2.INTER_AREA))
+        return self._levels[wanted]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crop:
+    """A square window of a frame about an object, ``CROP_PX`` on each side.
+
+    Attributes:
+        K: (3, 3) float64 intrinsics with the window folded in.
+        rgb: (S, S, 3) uint8; black outside the frame.
+        zoom: Pixels of the crop for one of the frame.
+    """
+
+    K: Array
+    rgb: Array
+    zoom: float
+
+
+def crop_about(images: FrameImages, center_m: Array, diameter_m: float) -> Crop:
+    """The window about a point in the camera's frame, 1.45 diameters wide at its depth."""
+    K = images.K
+    z = max(float(center_m[2]), _NEAREST_M)
+    u, v = K[0, 0] * center_m[0] / z + K[0, 2], K[1, 1] * center_m[1] / z + K[1, 2]
+    zoom = CROP_PX / max(_CROP_DIAMETERS * diameter_m * float(np.sqrt(K[0, 0] * K[1, 1])) / z, 8.0)
+    middle = (CROP_PX - 1) / 2
+    crop_from_frame = np.array([[zoom, 0.0, middle - zoom * u], [0.0, zoom, middle - zoom * v], [0.0, 0.0, 1.0]])
+    halvings = max(0, int(np.floor(np.log2(1.25 / zoom)))) if zoom < 1.25 else 0
+    image = images.level(halvings)
+    factor = 2.0 ** min(halvings, 3)
+    # the centre of a pixel that averages f x f pixels lies at f u + (f - 1) / 2
+    frame_from_level = np.array([[factor, 0.0, (factor - 1) / 2], [0.0, factor, (factor - 1) / 2], [0.0, 0.0, 1.0]])
+    crop_from_level = (crop_from_frame @ frame_from_level)[:2]
+    rgb = cv2.warpAffine(image, crop_from_level, (CROP_PX, CROP_PX), flags=cv2.INTER_LINEAR)
+    return Crop(crop_from_frame @ K, rgb, zoom)
+
+
+def local_contrast(rgb: Array, mix: Array, mask: Array) -> Array:
+    """Brightness minus its local mean, over its local spread: the same in light and shadow.
+
+    Args:
+        rgb: (S, S, 3) uint8.
+        mix: (1, 3) float32, how red, green and blue are mixed to brightness.
+        mask: (S, S) bool: only these pixels count, the others become 128.
+
+    Returns:
+        (S, S) uint8, 128 at the local mean, 40 a standard deviation.
+    """
+    inside = mask.astype(np.float32)
+    grey = cv2.transform(rgb.astype(np.float32), mix) * inside
+    block = (_BLOCK_PX, _BLOCK_PX)
+    share = np.maximum(cv2.boxFilter(inside, -1, block), np.float32(1e-3))
+    mean = cv2.boxFilter(grey, -1, block) / share
+    square = cv2.boxFilter(grey * grey, -1, block) / share
+    spread = np.sqrt(np.maximum(square - mean * mean, np.float32(0))) + np.float32(_NOISE_GREY)
+    out = (grey - mean) / spread * np.float32(40) + np.float32(128)
+    return np.where(mask, np.clip(out, 0, 255), np.float32(128)).astype(np.uint8)
+
+
+def best_mix(rgb: Array, mask: Array) -> Array:
+    """(1, 3) float32: the mix of red, green and blue in which pictures of an object have most local contrast.
+
+    The first principal component of what is left after local means; its absolute values sum to 1.
+
+    Args:
+        rgb: (N, S, S, 3) uint8 renders.
+        mask: (N, S, S) bool.
+    """
+    rest: list[Array] = []
+    for picture, inside in zip(rgb, mask, strict=True):
+        share = np.maximum(cv2.boxFilter(inside.astype(np.float32), -1, (9, 9)), np.float32(1e-3))[..., None]
+        colour = picture.astype(np.float32)
+        rest.append((colour - cv2.boxFilter(colour * inside[..., None], -1, (9, 9)) / share)[inside])
+    spread = np.concatenate(rest)
+    _, vectors = np.linalg.eigh(spread.T @ spread / max(1, len(spread)))
+    mix = vectors[:, -1] * np.sign(vectors[:, -1].sum() + 1e-9)
+    return (mix / np.abs(mix).sum())[None].astype(np.float32)
