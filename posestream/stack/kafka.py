@@ -12,10 +12,9 @@ from confluent_kafka.admin import AdminClient
 
 from posestream.stack import ports
 from posestream.stack.artifacts import Bundle
-from posestream.stack.errors import StackError
 from posestream.stack.java import BASE_OPTIONS, StartCache, java
 from posestream.stack.processes import Command, environment
-from posestream.stack.service import made_whole, marker
+from posestream.stack.service import made_whole, marker, not_made
 
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _FRAME_LIMIT_BYTES = 8 << 20
@@ -58,7 +57,7 @@ _SETTINGS = {
     "group.consumer.session.timeout.ms": 10000,
     "group.consumer.heartbeat.interval.ms": 2000,
     # after kill -9 the controller holds the broker's old registration for this long
-    "broker.session.timeout.ms": 4000,
+    "broker.session.timeout.ms": 5000,
     "broker.heartbeat.interval.ms": 500,
 }
 
@@ -148,5 +147,4 @@ class Kafka:
         made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
         settings.unlink()
         if made.returncode:
-            msg = f"Kafka could not make its data folder {folder.parent}: {(made.stderr or made.stdout).strip()}"
-            raise StackError(msg)
+            raise not_made("Kafka", folder.parent, made.stderr or made.stdout)

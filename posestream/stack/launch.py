@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from posestream.stack import ports, processes
+from posestream.stack.disk import disk_full, tells_of_full_disk
 from posestream.stack.errors import StackError
 from posestream.stack.progress import ProgressReport
 from posestream.stack.service import Service
@@ -69,9 +70,7 @@ class Launcher:
             ports.require_free(self._state.ports[name], name)
         command = service.prepare()
         with self._lock:
-            if self._cancelled.is_set():
-                msg = "cancelled"
-                raise StackError(msg)
+            self._check_cancelled(service)
             process = processes.spawn(command, log_path(self._folder, service.name))
             self._started.append(service)
             self._state.processes[service.name] = process.pid
@@ -81,7 +80,8 @@ class Launcher:
     def _wait_ready(self, service: Service, process: psutil.Process) -> bool:
         """Whether it became ready; False where it ended instead."""
         deadline_s = time.monotonic() + _READY_TIMEOUT_S
-        while not self._cancelled.is_set():
+        while True:
+            self._check_cancelled(service)
             if not processes.is_alive(process):
                 return False
             if service.is_ready():
@@ -89,15 +89,17 @@ class Launcher:
             if time.monotonic() > deadline_s:
                 raise self._failure(service, f"runs but did not answer within {_READY_TIMEOUT_S:.0f} s")
             time.sleep(_POLL_S)
-        return True
+
+    def _check_cancelled(self, service: Service) -> None:
+        if self._cancelled.is_set():
+            msg = f"the start of {service.name} was cancelled"
+            raise StackError(msg)
 
     def _failure(self, service: Service, what: str) -> StackError:
         path = log_path(self._folder, service.name)
         tail = "\n".join(last_lines(path, _LOG_LINES))
-        if "No space left on device" in tail:
-            return StackError(
-                f"disk full: {service.name} cannot write to {self._folder}; free some space, then try again"
-            )
+        if tells_of_full_disk(tail):
+            return disk_full(self._folder, f"{service.name} cannot write", "--data")
         return StackError(f"{service.name} {what}; the end of its log {path}:\n{tail}")
 
 

@@ -22,7 +22,7 @@ from posestream.stack.filelock import exclusive
 from posestream.stack.folders import ROOTS_OWN
 from posestream.stack.java import require_packages
 from posestream.stack.processes import Command, environment, wait_gone, working_in
-from posestream.stack.service import made_whole, marker
+from posestream.stack.service import made_whole, marker, not_made
 
 NAME = "posestream"
 """The database and its owner."""
@@ -145,8 +145,7 @@ class Postgres:
         finally:
             password_file.unlink()
         if made.returncode:
-            msg = f"Postgres could not make its data folder {self._data}: {made.stderr.strip()}"
-            raise StackError(msg)
+            raise not_made("Postgres", self._data, made.stderr)
 
 
 def _binaries(account: Account | None) -> Path:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from posestream.stack.disk import disk_full, tells_of_full_disk
+from posestream.stack.errors import StackError
 from posestream.stack.processes import Command
 
 
@@ -58,6 +60,13 @@ def made_whole(target: Path) -> Generator[Path]:
         scratch.rename(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def not_made(who: str, folder: Path, said: str) -> StackError:
+    """The error of a server's tool that could not make a data folder."""
+    if tells_of_full_disk(said):
+        return disk_full(folder, f"{who} cannot make its data folder", "--data")
+    return StackError(f"{who} could not make its data folder {folder}: {said.strip()}")
 
 
 def answers(url: str) -> bool:
