@@ -1,0 +1,165 @@
+"""The commands; each composes the rooms and holds no logic of its own."""
+
+import json
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+from consumers.loop import stop_on_signals
+from consumers.settings import WorkerSettings
+from posestream.job_commands import app as job_app
+from posestream.job_commands import book
+from posestream.options import with_settings
+from posestream.stack.commands import app as stack_app
+from producers.settings import ProduceSettings
+from producers.sources.open import SOURCE_HELP, open_source
+from sink.settings import SinkSettings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="RGB-D video in, continuous 6D poses out, through Kafka. Start with: posestream demo.\n\n"
+    "Servers are those of POSESTREAM_KAFKA, POSESTREAM_REGISTRY and POSESTREAM_DATABASE, "
+    "else those of the running local stack (posestream stack up).",
+)
+app.add_typer(stack_app, name="stack")
+app.add_typer(job_app, name="job")
+
+console = Console(stderr=True)
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document to stdout")]
+
+
+def progress_bar() -> Progress:
+    """A progress bar on stderr that says what, how many, and how long still."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True)
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
+
+
+@app.command()
+def demo(
+    source: Annotated[str, typer.Option(help="what to stream; see posestream produce --help")] = "synthetic:",
+    rate: Annotated[float | None, typer.Option(help="frames a second; 0 is as fast as possible")] = None,
+    port: Annotated[int, typer.Option(help="of the page; a free one if it is taken")] = 8080,
+    keep: Annotated[bool, typer.Option(help="go on with the clip again and again until Ctrl-C")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run everything on this machine: servers, worker, sink, live page and one clip; then sum it up."""
+    from posestream.demo import Demo, DemoOptions
+
+    with stop_on_signals() as stop:
+        Demo(DemoOptions(source, rate, port, keep, as_json), console, stop).run()
+
+
+@app.command(epilog=SOURCE_HELP.replace("\n", "\n\n"))
+@with_settings(ProduceSettings)
+def produce(
+    settings: ProduceSettings,
+    job_id: Annotated[str, typer.Argument(metavar="JOB", help="a job of posestream job create")],
+    source: Annotated[str, typer.Argument(help="SCHEME:PLACE?OPTIONS, see below")],
+    as_json: AsJson = False,
+) -> None:
+    """Publish a source's frames for a job; an interrupted run goes on after its last delivered frame."""
+    from producers.service import produce as run
+
+    job = book(settings.kafka, settings.registry).job(job_id)
+    opened = open_source(source)
+    with stop_on_signals() as stop, progress_bar() as bar:
+        on_frame = partial(_advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count))
+        report = run(settings, job, opened, stop, on_frame)
+    if as_json:
+        typer.echo(json.dumps(asdict(report)))
+    else:
+        console.print(
+            f"run {report.run_id}: {report.delivered} of {report.frames} frames delivered from number "
+            f"{report.first_seq} on, {report.dropped} dropped, "
+            f"{report.sent_bytes / 1e6:.1f} MB in {report.seconds:.1f} s"
+        )
+
+
+@app.command()
+@with_settings(WorkerSettings)
+def track(settings: WorkerSettings) -> None:
+    """Work: track the objects of a pool's jobs until stopped; start more to share the jobs."""
+    from consumers.service import run_worker
+
+    with stop_on_signals() as stop:
+        run_worker(settings, stop)
+
+
+@app.command()
+@with_settings(SinkSettings)
+def sink(settings: SinkSettings) -> None:
+    """Store pose events in Postgres and serve the live page, the websocket and /metrics."""
+    from sink.service import run_sink
+
+    with stop_on_signals() as stop:
+        run_sink(settings, stop, lambda address: console.print(f"page at {address}"))
+
+
+@app.command(name="eval")
+def evaluate(
+    sources: Annotated[list[str], typer.Argument(help="recordings with ground truth: addresses or folders of them")],
+    estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
+    init: Annotated[
+        str, typer.Option(help="first pose from the first frame's mask, or its truth: mask | truth")
+    ] = "mask",
+    csv: Annotated[Path | None, typer.Option(help="write BOP results: scene_id,im_id,obj_id,score,R,t,time")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an estimator on recordings, without Kafka, and score it against their ground truth."""
+    from posestream import figures
+    from posestream.evaluate import Start, find_recordings
+    from posestream.evaluate import evaluate as run
+
+    if init not in list(Start):
+        msg = f"expected mask or truth, got {init!r}"
+        raise typer.BadParameter(msg, param_hint="--init")
+    recordings = []
+    for uri in find_recordings(sources):
+        with progress_bar() as bar:
+            on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
+            recordings.append(run(uri, estimator, Start(init), on_frame))
+    rows = [row for recording in recordings for row in figures.figures_of(recording)]
+    if csv is not None:
+        console.print(f"{figures.write_csv(csv, recordings)} rows in {csv}")
+    if as_json:
+        typer.echo(json.dumps(figures.as_json(rows)))
+    else:
+        Console().print(figures.as_table(rows))
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed, what can be reached and what to do about the rest; exits 1 if something is missing."""
+    from posestream.doctor import Verdict, examine
+
+    table = Table("", "what", "found", "what to do")
+    marks = {Verdict.OK: "[green]ok[/]", Verdict.OPTIONAL: "[yellow]--[/]", Verdict.MISSING: "[red]no[/]"}
+    checks = list(examine())
+    for check in checks:
+        table.add_row(marks[check.verdict], *map(escape, (check.what, check.found, check.advice)))
+    if as_json:
+        typer.echo(json.dumps([asdict(check) for check in checks]))
+    else:
+        Console().print(table)
+    if any(check.verdict is Verdict.MISSING for check in checks):
+        raise typer.Exit(1)

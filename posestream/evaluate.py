@@ -1,0 +1,150 @@
+"""Runs an estimator over recordings with ground truth, without Kafka."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from estimators import registry
+from estimators.base import Estimator
+from producers.sources.base import Shot, Source
+from producers.sources.open import open_source
+from schemas import Estimate, Frame, Job, Pose, PosestreamError, State
+
+log = logging.getLogger("posestream.evaluate")
+
+RUN_ID = "eval"
+
+
+class Start(StrEnum):
+    """Where the first pose of each object comes from."""
+
+    MASK = "mask"
+    """The estimator registers the object from its mask in the first frame."""
+    TRUTH = "truth"
+    """The true pose of the first frame is given."""
+
+
+class EvaluationError(PosestreamError):
+    """A recording cannot be evaluated: no ground truth, or nothing in it to start from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """One object in one frame.
+
+    Attributes:
+        object_id: The object.
+        seq: The frame's place in the recording, from 0.
+        truth: True ``cam_from_obj``.
+        estimate: The estimator's answer.
+        step_s: The frame's time in the estimator, shared equally among its objects.
+    """
+
+    object_id: str
+    seq: int
+    truth: Pose
+    estimate: Estimate
+    step_s: float
+
+
+@dataclass(slots=True)
+class Recording:
+    """One evaluated recording: ``steps`` in order of frames and objects."""
+
+    name: str
+    source: Source
+    steps: list[Step] = field(default_factory=list[Step])
+
+
+def find_recordings(arguments: list[str]) -> list[str]:
+    """Source URIs for what a user names: URIs, recordings, or folders full of recordings.
+
+    Raises:
+        EvaluationError: A folder holds no recording.
+    """
+    uris: list[str] = []
+    for argument in arguments:
+        folder = Path(argument)
+        if not folder.is_dir():
+            uris.append(argument)
+        elif (folder / "scene_gt.json").exists():
+            uris.append(f"bop:{folder}")
+        else:
+            inside = sorted(path.parent for path in folder.glob("*/scene_gt.json"))
+            if not inside:
+                msg = f"{folder}: expected scene_gt.json in it or in a folder below it, found none"
+                raise EvaluationError(msg)
+            uris += [f"bop:{path}" for path in inside]
+    return uris
+
+
+def evaluate(
+    uri: str,
+    estimator_name: str,
+    start: Start,
+    on_frame: Callable[[int, int], None],
+    clock: Callable[[], float] = time.perf_counter,
+) -> Recording:
+    """Run one recording from its first frame to its last, started once and never helped afterwards.
+
+    Args:
+        uri: A source with ground truth.
+        estimator_name: As in ``estimators.registry``.
+        start: Where the first poses come from.
+        on_frame: Called with frames done and frames in all (0 where unknown).
+        clock: Seconds; what a step costs is read from it.
+
+    Raises:
+        EvaluationError: No ground truth, or no object to start with.
+        PosestreamError: The source cannot be read, the estimator refuses a mesh or a frame.
+    """
+    source = open_source(uri)
+    recording = Recording(uri, source)
+    job = Job(id="eval", objects=source.objects, estimator=estimator_name)
+    estimator = registry.load(estimator_name)
+    estimator.prepare(job)
+    opening = next(source.shots(0))
+    _warm_up(estimator, job, opening, source, start)
+    estimates: Mapping[str, Estimate] = {}
+    for seq, shot in enumerate(source.shots(0)):
+        frame = _frame(job, seq, shot, source)
+        began = clock()
+        first = seq == 0
+        estimates = _started(estimator, frame, source, start) if first else estimator.track([frame], [estimates])[0]
+        _note(recording, seq, estimates, clock() - began)
+        on_frame(seq + 1, source.frame_count)
+    return recording
+
+
+def _warm_up(estimator: Estimator, job: Job, shot: Shot, source: Source, start: Start) -> None:
+    """Compile and fill caches on the first frame, so that no step is charged for it."""
+    frame = _frame(job, 0, shot, source)
+    estimator.track([frame], [_started(estimator, frame, source, start)])
+
+
+def _frame(job: Job, seq: int, shot: Shot, source: Source) -> Frame:
+    return Frame(job.id, RUN_ID, seq, round(shot.at_s * 1e9), source.camera, shot.rgb, shot.depth_m, shot.masks)
+
+
+def _started(estimator: Estimator, frame: Frame, source: Source, start: Start) -> Mapping[str, Estimate]:
+    if start is Start.MASK:
+        if not frame.masks:
+            msg = f"{source.name}: expected masks in the first frame, found none; try --init truth"
+            raise EvaluationError(msg)
+        return estimator.register(frame, sorted(frame.masks))
+    truth = source.truth(0)
+    if not truth:
+        msg = f"{source.name}: expected true poses for the first frame, found none"
+        raise EvaluationError(msg)
+    return {name: Estimate(pose, 1.0, State.REGISTERED) for name, pose in sorted(truth.items())}
+
+
+def _note(recording: Recording, seq: int, estimates: Mapping[str, Estimate], frame_s: float) -> None:
+    truth = recording.source.truth(seq)
+    for object_id, estimate in estimates.items():
+        if object_id in truth:
+            share_s = frame_s / len(estimates)
+            recording.steps.append(Step(object_id, seq, truth[object_id], estimate, share_s))

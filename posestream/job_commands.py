@@ -1,0 +1,112 @@
+"""``posestream job``: the book of jobs, for people."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from consumers.kafka import KafkaBroker
+from posestream.jobs import JobBook
+from producers.sources.open import open_source
+from schemas import Job, JobObject, Mode
+from schemas.codec import Codec
+from schemas.topics import DEFAULT_PARTITIONS, specs
+
+app = typer.Typer(
+    no_args_is_help=True, help="Make and look at jobs: one job is one stream and the objects to find in it."
+)
+
+Kafka = Annotated[str, typer.Option(envvar="POSESTREAM_KAFKA", help="Kafka bootstrap servers")]
+Registry = Annotated[str, typer.Option(envvar="POSESTREAM_REGISTRY", help="schema registry")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="the job's id")]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document to stdout")]
+LOCAL_KAFKA, LOCAL_REGISTRY = "127.0.0.1:9092", "http://127.0.0.1:8081"
+
+
+def book(kafka: str, registry: str, pool: str = "default") -> JobBook:
+    """The book of jobs; makes the topics where they are missing."""
+    broker = KafkaBroker(kafka)
+    broker.ensure_topics(specs([pool], DEFAULT_PARTITIONS))
+    return JobBook(broker, Codec(registry), DEFAULT_PARTITIONS)
+
+
+@app.command()
+def create(
+    job_id: JobId,
+    source: Annotated[str | None, typer.Option(help="take the objects that this source knows, as produce does")] = None,
+    mesh: Annotated[
+        list[str] | None, typer.Option("--object", help="ID=MESH_FILE or ID=MESH_FILE@METRES_PER_UNIT; repeatable")
+    ] = None,
+    pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
+    estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
+    mode: Annotated[Mode, typer.Option(help="live: newest frame wins; all: nothing is skipped")] = Mode.ALL,
+    kafka: Kafka = LOCAL_KAFKA,
+    registry: Registry = LOCAL_REGISTRY,
+) -> None:
+    """Make a job; workers of its pool wait for its frames from then on."""
+    objects = (*(open_source(source).objects if source else ()), *(_object(text) for text in mesh or []))
+    if not objects:
+        msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
+        raise typer.BadParameter(msg)
+    job = book(kafka, registry, pool).create(_job(job_id, objects, pool, estimator, mode))
+    Console(stderr=True).print(
+        f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
+    )
+
+
+@app.command(name="list")
+def list_jobs(kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY, as_json: AsJson = False) -> None:
+    """List all jobs."""
+    jobs = sorted(book(kafka, registry).jobs().values(), key=lambda job: job.id)
+    if as_json:
+        typer.echo(json.dumps([_as_json(job) for job in jobs]))
+        return
+    table = Table("job", "pool", "partition", "estimator", "mode", "objects")
+    for job in jobs:
+        names = ", ".join(item.object_id for item in job.objects)
+        table.add_row(job.id, job.pool, str(job.partition), job.estimator, job.mode.value, names)
+    Console().print(table if jobs else "no job yet: posestream job create")
+
+
+@app.command()
+def show(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """Print a job as JSON."""
+    typer.echo(json.dumps(_as_json(book(kafka, registry).job(job_id)), indent=2))
+
+
+@app.command()
+def remove(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """Take a job away: workers forget its tracks; its results stay in the database."""
+    book(kafka, registry).remove(job_id)
+
+
+def _job(job_id: str, objects: tuple[JobObject, ...], pool: str, estimator: str, mode: Mode) -> Job:
+    try:
+        return Job(id=job_id, objects=objects, pool=pool, estimator=estimator, mode=mode)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _object(text: str) -> JobObject:
+    name, equals, rest = text.partition("=")
+    path, at, unit = rest.rpartition("@")
+    path, unit = (path, unit) if at else (rest, "1")
+    if not equals or not Path(path).is_file():
+        msg = f"expected ID=MESH_FILE with a file that exists, got {text!r}"
+        raise typer.BadParameter(msg)
+    try:
+        return JobObject(name, str(Path(path).resolve()), float(unit))
+    except ValueError as error:
+        msg = f"{text!r}: {error}"
+        raise typer.BadParameter(msg) from error
+
+
+def _as_json(job: Job) -> dict[str, Any]:
+    same = {name: getattr(job, name) for name in ("id", "pool", "estimator", "mode", "partition", "priority")}
+    objects = [
+        {name: getattr(item, name) for name in ("object_id", "model_uri", "model_unit_m")} for item in job.objects
+    ]
+    return same | {"objects": objects, "options": dict(job.options)}
