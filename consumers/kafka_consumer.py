@@ -7,7 +7,7 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from consumers.broker import Ownership, Partition, Position, Record
-from consumers.kafka_records import record_of
+from consumers.kafka_records import record_of, watermarks
 
 _log = logging.getLogger("posestream.consumers")
 
@@ -186,7 +186,7 @@ class KafkaConsumer:
         A position beyond the end means that the topic was made anew: none of its records has been read.
         """
         where = TopicPartition(partition.topic, partition.number)
-        low, high = self._consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
+        low, high = watermarks(self._consumer, partition)
         wanted = self._next[partition]
         if wanted < low and self._ownership:
             self._ownership.expired(partition, wanted, low - 1)

@@ -8,10 +8,9 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from consumers.broker import Partition, Record
-from consumers.kafka_records import record_of
+from consumers.kafka_records import record_of, watermarks
 
 _BATCH = 500
-_QUERY_TIMEOUT_S = 10.0
 
 
 class KafkaReader:
@@ -67,7 +66,7 @@ class KafkaReader:
 
     def end(self, partition: Partition) -> int:
         """Where it ends now."""
-        return self._watermarks(partition)[1]
+        return watermarks(self._consumer, partition)[1]
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -76,13 +75,9 @@ class KafkaReader:
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(p.topic, p.number, offset) for p, offset in self._next.items()])
 
-    def _watermarks(self, partition: Partition) -> tuple[int, int]:
-        where = TopicPartition(partition.topic, partition.number)
-        return self._consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
-
     def _reach(self, partition: Partition) -> int:
         """Where it ends; 0 counts as reached at once, for an empty one has no record to come."""
-        low, high = self._watermarks(partition)
+        low, high = watermarks(self._consumer, partition)
         if low == high:
             self._next[partition] = high
         return high

@@ -4,6 +4,7 @@ Settings come from POSESTREAM_*. Its poses depend on every frame since the regis
 else, so a lost frame, a doubled one or a track that was not carried over changes all that follow.
 """
 
+import logging
 import struct
 import sys
 import time
@@ -37,6 +38,8 @@ class ChainEstimator:
     def prepare(self, job: Job) -> None:
         if "bad" in job.objects[0].model_uri:
             raise BadJob(f"{job.objects[0].model_uri}: no such mesh")
+        if "explode" in job.options:
+            raise ZeroDivisionError("nobody expected this")
         self.prepared[job.id] = job
 
     def release(self, job_id: str) -> None:
@@ -81,6 +84,7 @@ def estimate(total: float, count: int, state: State) -> Estimate:
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
     chain = ChainEstimator(float(sys.argv[1]))
     with stop_on_signals() as stop:
         run_worker(WorkerSettings(), stop, loader=lambda _name: chain)
