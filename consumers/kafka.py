@@ -91,7 +91,8 @@ class KafkaBroker:
 
     def reader(self) -> KafkaReader:
         """A reader without a group."""
-        return KafkaReader(self._reading())
+        # a request for where a partition ends waits behind the fetch on the same connection
+        return KafkaReader(self._reading() | {"fetch.wait.max.ms": 20})
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create those that are missing, with the cluster's replication; returns when all can be used."""
