@@ -21,6 +21,8 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024 + 64 * 1024
 """Frames' limit and room for a dead letter's headers."""
 
 _ADMIN_TIMEOUT_S = 30.0
+_FETCH_WAIT_MS = 50  # a fetch without news holds back one that asks for newly assigned partitions too
+_READER_FETCH_WAIT_MS = 20  # readers get new partitions at every take-over
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class KafkaBroker:
         }
         if settings.group_instance_id:
             config["group.instance.id"] = settings.group_instance_id
-        return KafkaConsumer(config)
+        return KafkaConsumer(config, self._admin())
 
     def producer(self) -> KafkaProducer:
         """An idempotent producer, acknowledged by all replicas in sync."""
@@ -91,12 +93,11 @@ class KafkaBroker:
 
     def reader(self) -> KafkaReader:
         """A reader without a group."""
-        # a request for where a partition ends waits behind the fetch on the same connection
-        return KafkaReader(self._reading() | {"fetch.wait.max.ms": 20})
+        return KafkaReader(self._reading() | {"fetch.wait.max.ms": _READER_FETCH_WAIT_MS}, self._admin())
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create those that are missing, with the cluster's replication; returns when all can be used."""
-        admin = AdminClient(self._common())
+        admin = self._admin()
         wanted = [NewTopic(t.name, num_partitions=t.partitions, config=dict(t.config)) for t in topics]
         for future in admin.create_topics(wanted, operation_timeout=_ADMIN_TIMEOUT_S).values():
             try:
@@ -105,6 +106,9 @@ class KafkaBroker:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
         _wait_for(admin, {topic.name for topic in topics})
+
+    def _admin(self) -> AdminClient:
+        return AdminClient(self._common())
 
     def _common(self) -> dict[str, Any]:
         return {
@@ -119,6 +123,7 @@ class KafkaBroker:
         return self._common() | {
             "enable.auto.commit": False,
             "fetch.message.max.bytes": MAX_RECORD_BYTES,
+            "fetch.wait.max.ms": _FETCH_WAIT_MS,
             "fetch.queue.backoff.ms": 5,  # the default stops fetching for a second when the queue is full
             "queued.max.messages.kbytes": self._settings.queued_kbytes,
             "isolation.level": "read_committed",

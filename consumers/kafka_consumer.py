@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Ownership, Partition, Position, Record
 from consumers.kafka_records import record_of, watermarks
@@ -47,9 +48,11 @@ class KafkaConsumer:
 
     Args:
         config: librdkafka's settings, with ``auto.offset.reset`` at ``error``.
+        admin: Asked where partitions begin.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], admin: AdminClient) -> None:
+        self._admin = admin
         self._consumer = Consumer(config)
         self._ownership: Ownership | None = None
         self._next: dict[Partition, int] = {}  # ours, with the next offset to return
@@ -186,15 +189,17 @@ class KafkaConsumer:
         A position beyond the end means that the topic was made anew: none of its records has been read.
         """
         where = TopicPartition(partition.topic, partition.number)
-        low, high = watermarks(self._consumer, partition)
+        marks = watermarks(self._admin, [partition])[partition]
         wanted = self._next[partition]
-        if wanted < low and self._ownership:
-            self._ownership.expired(partition, wanted, low - 1)
-        elif wanted > high:
-            _log.error("%s ends at %d, the group had come to %d: read again from its start", partition, high, wanted)
-        self._next[partition] = low
+        if wanted < marks.low and self._ownership:
+            self._ownership.expired(partition, wanted, marks.low - 1)
+        elif wanted > marks.high:
+            _log.error(
+                "%s ends at %d, the group had come to %d: read again from its start", partition, marks.high, wanted
+            )
+        self._next[partition] = marks.low
         self._consumer.incremental_unassign([where])
-        self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, low)])
+        self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, marks.low)])
 
 
 def _position(known: TopicPartition) -> Position | None:

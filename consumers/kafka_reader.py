@@ -5,10 +5,11 @@ import uuid
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Partition, Record
-from consumers.kafka_records import record_of, watermarks
+from consumers.kafka_records import Watermarks, record_of, watermarks
 
 _BATCH = 500
 
@@ -18,9 +19,11 @@ class KafkaReader:
 
     Args:
         config: librdkafka's settings for reading.
+        admin: Asked where partitions end.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], admin: AdminClient) -> None:
+        self._admin = admin
         self._consumer = Consumer(
             config
             | {
@@ -34,8 +37,7 @@ class KafkaReader:
 
     def assign(self, starts: Mapping[Partition, int | None]) -> None:
         """Read these too."""
-        self._next |= {p: OFFSET_BEGINNING if offset is None else offset for p, offset in starts.items()}
-        self._assign()
+        self._add(starts, watermarks(self._admin, starts))
 
     def unassign(self, partitions: Collection[Partition]) -> None:
         """Read these no more."""
@@ -52,8 +54,9 @@ class KafkaReader:
     def read_to_end(self, starts: Mapping[Partition, int | None], timeout_s: float) -> list[Record]:
         """Assign these and read them up to where they end now."""
         deadline_s = time.monotonic() + timeout_s
-        self.assign(starts)
-        ends = {partition: self._reach(partition) for partition in starts}
+        marks = watermarks(self._admin, starts)
+        self._add(starts, marks)
+        ends = {partition: mark.high for partition, mark in marks.items()}
         found: list[Record] = []
         while any(self._next[partition] < end for partition, end in ends.items()):
             if time.monotonic() > deadline_s:
@@ -66,7 +69,7 @@ class KafkaReader:
 
     def end(self, partition: Partition) -> int:
         """Where it ends now."""
-        return watermarks(self._consumer, partition)[1]
+        return watermarks(self._admin, [partition])[partition].high
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -75,12 +78,9 @@ class KafkaReader:
     def _assign(self) -> None:
         self._consumer.assign([TopicPartition(p.topic, p.number, offset) for p, offset in self._next.items()])
 
-    def _reach(self, partition: Partition) -> int:
-        """Where it ends; 0 counts as reached at once, for an empty one has no record to come."""
-        low, high = watermarks(self._consumer, partition)
-        if low == high:
-            self._next[partition] = high
-        return high
+    def _add(self, starts: Mapping[Partition, int | None], marks: Mapping[Partition, Watermarks]) -> None:
+        self._next |= {partition: max(offset or 0, marks[partition].low) for partition, offset in starts.items()}
+        self._assign()
 
     def _read(self, timeout_s: float) -> list[Record]:
         first = self._consumer.poll(timeout_s)

@@ -1,8 +1,12 @@
 """Kafka's messages and partitions in our words."""
 
 import time
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetSpec
 
 from consumers.broker import Headers, Partition, Record
 
@@ -10,23 +14,40 @@ _QUERY_TIMEOUT_S = 10.0
 _RETRY_S = 0.05
 
 
-def watermarks(consumer: Consumer, partition: Partition) -> tuple[int, int]:
-    """The offsets of the oldest record and of the next one to come, as the broker says now.
+@dataclass(frozen=True, slots=True)
+class Watermarks:
+    """Where a partition begins and ends: the oldest offset that is left, and the next one to come."""
+
+    low: int
+    high: int
+
+
+def watermarks(admin: AdminClient, partitions: Collection[Partition]) -> dict[Partition, Watermarks]:
+    """Ask the broker where partitions begin and end.
+
+    An admin client has a connection of its own: on a consumer's the answer would wait behind its fetch.
 
     Raises:
         KafkaException: No answer in 10 s, or one that asking again does not mend.
     """
-    where = TopicPartition(partition.topic, partition.number)
     deadline_s = time.monotonic() + _QUERY_TIMEOUT_S
     while True:
         try:
-            return consumer.get_watermark_offsets(where, timeout=_QUERY_TIMEOUT_S, cached=False)
+            low, high = (_offsets(admin, partitions, spec) for spec in (EarliestSpec(), LatestSpec()))
         except KafkaException as error:
             # a topic that was just made, or moved: the leader is not known everywhere yet
             passing = error.args[0].name() in ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE")
             if not passing or time.monotonic() > deadline_s:
                 raise
             time.sleep(_RETRY_S)
+        else:
+            return {partition: Watermarks(low[partition], high[partition]) for partition in partitions}
+
+
+def _offsets(admin: AdminClient, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:
+    asked = {TopicPartition(partition.topic, partition.number): spec for partition in partitions}
+    answers = admin.list_offsets(asked, request_timeout=_QUERY_TIMEOUT_S) if asked else {}
+    return {Partition(at.topic, at.partition): future.result(_QUERY_TIMEOUT_S).offset for at, future in answers.items()}
 
 
 def record_of(message: Message) -> Record:
