@@ -11,6 +11,7 @@ from schemas.arrays import Array
 _STEP_DEG = 30  # texture finds the rest of a turn about a continuous axis
 _LIMIT = 0.025  # of the diameter: mean distance of the turned surface to itself
 _POINTS, _QUERIES = 1500, 250
+_MOST = 48  # only a ball has more, and each costs a comparison
 _SAME_COSINE = np.cos(np.radians(12.0))
 
 
@@ -18,21 +19,24 @@ def shape_turns(mesh: Mesh) -> Array:
     """(G, 3, 3) rotations about the middle of the box after which the shape is nearly the same; the identity first.
 
     Tried: the 24 turns of a cube and steps of 30 degrees about each axis, with and without a flip, in the frame
-    of the mesh and in the frame of its principal axes.
+    of the mesh and in that of its principal axes; the frame that gives more is taken. At most 48.
     """
     points = _surface_points(mesh, _POINTS)
     _, vectors = np.linalg.eigh(np.cov(points.T))
     principal = vectors * np.sign(np.linalg.det(vectors))
+    groups = [_group(points, frame, _LIMIT * mesh.diameter_m) for frame in (np.eye(3), principal)]
+    return np.stack(max(groups, key=len)[:_MOST])
+
+
+def _group(points: Array, frame: Array, limit_m: float) -> list[Array]:
+    """The turns, tried in one frame, that take the points close to themselves; none twice."""
     kept = [np.eye(3)]
-    for frame in (np.eye(3), principal):
-        for turn in _candidates():
-            rotation = frame @ turn @ frame.T
-            known = (np.einsum("ij,kij->k", rotation, np.stack(kept)) - 1) / 2 > _SAME_COSINE
-            if known.any():
-                continue
-            if _mean_gap(points[:_QUERIES] @ rotation.T, points) < _LIMIT * mesh.diameter_m:
-                kept.append(rotation)
-    return np.stack(kept)
+    for turn in _candidates():
+        rotation = frame @ turn @ frame.T
+        known = (np.einsum("ij,kij->k", rotation, np.stack(kept)) - 1) / 2 > _SAME_COSINE
+        if not known.any() and _mean_gap(points[:_QUERIES] @ rotation.T, points) < limit_m:
+            kept.append(rotation)
+    return kept
 
 
 def _candidates() -> list[Array]:
