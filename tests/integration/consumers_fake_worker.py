@@ -1,7 +1,8 @@
 """A worker with a tiny estimator, and that estimator: ``python consumers_fake_worker.py SECONDS_PER_CALL``.
 
-Settings come from POSESTREAM_*. Its poses depend on every frame since the registration and on nothing
-else, so a lost frame, a doubled one or a track that was not carried over changes all that follow.
+With ``registry`` in place of the seconds it loads what the jobs ask for. Settings come from POSESTREAM_*.
+The tiny one's poses depend on every frame since the registration and on nothing else, so a lost frame, a
+doubled one or a track that was not carried over changes all that follow.
 """
 
 import logging
@@ -84,7 +85,7 @@ def estimate(total: float, count: int, state: State) -> Estimate:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO)
-    chain = ChainEstimator(float(sys.argv[1]))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    chain = None if sys.argv[1] == "registry" else ChainEstimator(float(sys.argv[1]))
     with stop_on_signals() as stop:
-        run_worker(WorkerSettings(), stop, loader=lambda _name: chain)
+        run_worker(WorkerSettings(), stop, loader=(lambda _name: chain) if chain else None)

@@ -18,8 +18,11 @@ from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Partition, Record
 from consumers.kafka import KafkaBroker
-from schemas import Camera, Estimates, Frame, Job, JobObject, Mode, PoseEvent, State, StatusEvent, StatusKind
+from estimators.registry import load
+from producers.sources.open import open_source
+from schemas import Camera, Estimate, Estimates, Frame, Job, JobObject, Mode, PoseEvent, State, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.images import FrameEncoding
 from schemas.topics import JOBS, POSES, STATUS, dlq_topic, frames_topic, specs
 
 pytestmark = pytest.mark.integration
@@ -72,7 +75,7 @@ class World:
             {Partition(t, n): self._reader.end(Partition(t, n)) for t in watched for n in range(PARTITIONS)}
         )
 
-    def worker(self, call_s: float = 0.005, failpoint: str = "", **settings: object) -> subprocess.Popen[bytes]:
+    def worker(self, call_s: float | str = 0.005, failpoint: str = "", **settings: object) -> subprocess.Popen[bytes]:
         own = {"KAFKA": self.kafka, "REGISTRY": self.registry, "POOL": self.pool, "SESSION_TIMEOUT_MS": SESSION_MS}
         given = own | {"FAILPOINT": failpoint} | {name.upper(): value for name, value in settings.items()}
         environment = os.environ | {f"POSESTREAM_{name}": str(value) for name, value in given.items()}
@@ -84,7 +87,8 @@ class World:
 
     def job(self, number: int = 0, **fields: Any) -> Job:
         name = f"{self.pool}-{number}"
-        job = Job(name, (JobObject("cube", "cube.ply"),), self.pool, "chain", Mode.ALL, number, **fields)
+        chain = {"objects": (JobObject("cube", "cube.ply"),), "estimator": "chain"}
+        job = Job(name, pool=self.pool, mode=Mode.ALL, partition=number, **(chain | fields))
         self._producer.send(Partition(JOBS, number), name.encode(), self.codec.encode(JOBS, job))
         self._producer.flush(10)
         return job
@@ -248,3 +252,40 @@ def test_an_error_that_nobody_expected_stops_the_worker_and_commits_nothing_afte
     assert worker.wait(30) != 0
     assert "ZeroDivisionError" in world.logs()
     assert world.events(job) == []
+
+
+def test_the_geometric_estimator_goes_on_after_kill_9_with_the_very_poses_it_would_have_had(world: World) -> None:
+    source = open_source("synthetic:?frames=36&size=320x240&seed=3")
+    job = world.job(objects=source.objects, estimator="geometric")
+    shots = enumerate(source.shots())
+    frames = [Frame(job.id, "run", n, n, source.camera, s.rgb, s.depth_m, s.masks) for n, s in shots]
+    encoding = FrameEncoding(depth_unit_m=source.depth_unit_m)
+    encoded = [world.codec.encode(world.frames_topic, item, encoding) for item in frames]
+    first = world.worker("registry")
+    for value in encoded[:24]:
+        world.raw(job, value)
+    world.until(world.answered(job, 10), limit_s=120)
+    first.send_signal(signal.SIGKILL)
+    world.worker("registry")
+    for value in encoded[24:]:
+        world.raw(job, value)
+    world.until(world.answered(job, 36), limit_s=120)
+    name = source.objects[0].object_id
+    estimator = load("geometric")
+    estimator.prepare(job)
+    expected: Estimates = {}
+    poses: list[bytes] = []
+    for value in encoded:
+        item = world.codec.decode(value, Frame)
+        expected = estimator.track([item], [expected])[0] if expected else estimator.register(item, [name])
+        poses.append(pose_bytes(expected[name]))
+    events = world.events(job)
+    assert list(dict.fromkeys(event.seq for event in events)) == list(range(36))
+    assert [event.seq for event in events if event.estimates[name].state is State.REGISTERED and event.seq] == []
+    assert all(pose_bytes(event.estimates[name]) == poses[event.seq] for event in events)
+
+
+def pose_bytes(estimate: Estimate) -> bytes:
+    found = estimate.cam_from_obj
+    assert found is not None
+    return found.matrix().tobytes()
