@@ -1,6 +1,7 @@
 """Schema ids, as a Confluent-compatible registry gives them out."""
 
-import logging
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -15,8 +16,6 @@ from confluent_kafka.schema_registry import (
 
 from schemas.errors import BadMessage, PosestreamError
 from schemas.topics import POSES
-
-_log = logging.getLogger("posestream.schemas")
 
 _NOT_FOUND = 404
 _CONFLICT = (409, 422)
@@ -43,7 +42,6 @@ class Registry:
 
     def __init__(self, url: str, *, auto_register: bool) -> None:
         self._url = url
-        self._client = _client(url)
         self._auto_register = auto_register
         self._ids: dict[tuple[str, str], int] = {}
         self._texts: dict[int, str] = {}
@@ -75,7 +73,8 @@ class Registry:
 
     def _fetch(self, schema_id: int) -> str:
         try:
-            text = self._client.get_schema(schema_id).schema_str
+            with _client(self._url) as client:
+                text = client.get_schema(schema_id).schema_str
         except SchemaRegistryError as error:
             if error.http_status_code == _NOT_FOUND:
                 reason = f"schema id {schema_id}: expected one that the registry knows, it knows none such"
@@ -90,10 +89,11 @@ class Registry:
 
     def _register(self, subject: str, schema: Schema) -> int:
         try:
-            if not self._auto_register:
-                return _number(self._client.lookup_schema(subject, schema).schema_id)
-            self._client.set_config(subject, ServerConfig(compatibility=_compatibility(subject)))
-            return self._client.register_schema(subject, schema)
+            with _client(self._url) as client:
+                if not self._auto_register:
+                    return _number(client.lookup_schema(subject, schema).schema_id)
+                client.set_config(subject, ServerConfig(compatibility=_compatibility(subject)))
+                return client.register_schema(subject, schema)
         except SchemaRegistryError as error:
             if error.http_status_code in (*_CONFLICT, _NOT_FOUND):
                 msg = f"subject {subject}: the registry refused our schema: {error.error_message}"
@@ -119,10 +119,16 @@ def _number(schema_id: int | None) -> int:
     return schema_id
 
 
-def _client(url: str) -> Any:  # noqa: ANN401 - the mock is no subclass
-    return _mock(url) if url.startswith("mock://") else SchemaRegistryClient({"url": url})
+@contextmanager
+def _client(url: str) -> Generator[Any]:
+    """A client for one question: they are few, each answer is kept, and no connection is left to be closed."""
+    if url.startswith("mock://"):
+        yield _mock(url)
+    else:
+        with SchemaRegistryClient({"url": url}) as client:
+            yield client
 
 
 @lru_cache
-def _mock(url: str) -> Any:  # noqa: ANN401 - as above
+def _mock(url: str) -> Any:  # noqa: ANN401 - the mock is no subclass
     return SchemaRegistryClient.new_client({"url": url})

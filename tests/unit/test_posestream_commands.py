@@ -1,0 +1,130 @@
+"""The command line: options from settings, figures, files and messages."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from typer.testing import CliRunner
+
+from posestream.cli import app as posestream
+from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
+from posestream.figures import as_json, figures_of, mean_of, object_number, scene_id, write_csv
+from posestream.options import with_settings
+from schemas import Estimate, Pose, State
+
+
+class Service(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="POSESTREAM_", frozen=True)
+    batch: int = Field(8, ge=1, description="frames per call")
+    place: str | None = Field(None, description="where")
+
+
+app = typer.Typer()
+
+
+@app.command()
+@with_settings(Service)
+def serve(settings: Service, name: str, loud: bool = False) -> None:
+    """Serve."""
+    typer.echo(json.dumps([settings.batch, settings.place, name, loud]))
+
+
+def test_an_option_beats_the_environment_beats_the_default() -> None:
+    runner = CliRunner()
+    assert json.loads(runner.invoke(app, ["x"]).stdout) == [8, None, "x", False]
+    env = {"POSESTREAM_BATCH": "5", "POSESTREAM_PLACE": "here"}
+    assert json.loads(runner.invoke(app, ["x", "--loud"], env=env).stdout) == [5, "here", "x", True]
+    assert json.loads(runner.invoke(app, ["x", "--batch", "3"], env=env).stdout) == [3, "here", "x", False]
+
+
+def test_a_refused_value_exits_with_2_and_names_option_and_variable() -> None:
+    result = CliRunner().invoke(app, ["x", "--batch", "0"])
+    assert result.exit_code == 2
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "--batch (or POSESTREAM_BATCH)" in said
+    assert "greater than or equal to 1, got 0" in said
+
+
+@pytest.mark.parametrize("command", [[], ["demo"], ["produce"], ["track"], ["sink"], ["eval"], ["doctor"], ["job"]])
+def test_every_command_teaches(command: list[str]) -> None:
+    result = CliRunner().invoke(posestream, [*command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert "--help" in result.output
+
+
+def test_produce_help_lists_the_sources_and_variables() -> None:
+    result = CliRunner().invoke(posestream, ["produce", "--help"], env={"COLUMNS": "200"})
+    for word in ("synthetic:", "bop:DIR", "POSESTREAM_KAFKA", "--jpeg-quality"):
+        assert word in result.output
+
+
+def test_recordings_are_found_in_folders(tmp_path: Path) -> None:
+    for name in ("000201_b", "000100_a"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scene_gt.json").write_text("{}")
+    inside = [f"bop:{tmp_path / name}" for name in ("000100_a", "000201_b")]
+    assert find_recordings([str(tmp_path), "synthetic:"]) == [*inside, "synthetic:"]
+    assert find_recordings([str(tmp_path / "000100_a")]) == inside[:1]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(EvaluationError, match=r"expected scene_gt\.json"):
+        find_recordings([str(tmp_path / "empty")])
+
+
+def test_numbers_are_read_from_names() -> None:
+    assert [scene_id(text) for text in ("bop:/a/000201_hard_cube?every=2", "bop:desk", "synthetic:")] == [201, 0, 0]
+    assert [object_number(text) for text in ("obj_000005", "mug")] == [5, 0]
+
+
+@pytest.fixture
+def short_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.setenv("POSESTREAM_CACHE", str(tmp_path / "cache"))
+    return "synthetic:?frames=6&size=320x240"
+
+
+@pytest.mark.parametrize("start", Start)
+def test_evaluation_follows_the_object(short_clip: str, start: Start) -> None:
+    seen: list[int] = []
+    recording = evaluate(short_clip, "geometric", start, lambda done, _: seen.append(done))
+    figures = figures_of(recording)
+    assert seen == [1, 2, 3, 4, 5, 6]
+    assert (figures[0].frames, figures[0].lost_share) == (5, 0.0)  # the first frame is where it starts
+    assert figures[0].add_s_auc > 0.95
+    assert figures[0].median_mm < 3
+    assert mean_of(figures).add_auc == figures[0].add_auc
+
+
+def test_results_are_written_as_bop_wants_them(short_clip: str, tmp_path: Path) -> None:
+    recording = evaluate(short_clip, "geometric", Start.TRUTH, lambda *_: None)
+    lost = Estimate(None, 0.0, State.LOST)
+    recording.steps.append(Step("obj_000001", 5, Pose.identity(), lost, 0.0))
+    path = tmp_path / "out.csv"
+    assert write_csv(path, [recording]) == 6  # what has no pose has no row
+    head, first, *_ = path.read_text().splitlines()
+    assert head == "scene_id,im_id,obj_id,score,R,t,time"
+    cells = first.split(",")
+    assert cells[:4] == ["0", "0", "1", "1.000000"]
+    truth = recording.source.truth(0)["obj_000001"]
+    assert np.array(cells[4].split(), float).reshape(3, 3) == pytest.approx(truth.rotation, abs=1e-8)
+    assert np.array(cells[5].split(), float) == pytest.approx(truth.translation_m * 1000, abs=1e-5)
+
+
+def test_what_was_never_found_is_lost_and_no_number(short_clip: str) -> None:
+    recording = evaluate(short_clip, "geometric", Start.TRUTH, lambda *_: None)
+    lost = Estimate(None, 0.0, State.LOST)
+    recording.steps = [Step(s.object_id, s.seq, s.truth, lost, s.step_s) for s in recording.steps]
+    figures = figures_of(recording)
+    assert (figures[0].lost_share, figures[0].add_s_auc) == (1.0, 0.0)
+    assert as_json(figures)["objects"][0]["median_mm"] is None
+
+
+def test_an_unknown_estimator_or_start_is_named(short_clip: str) -> None:
+    result = CliRunner().invoke(posestream, ["eval", short_clip, "--init", "guess"])
+    assert result.exit_code == 2
+    assert "expected mask or truth, got 'guess'" in " ".join(result.output.replace("│", " ").split())
+    result = CliRunner().invoke(posestream, ["eval", short_clip, "--estimator", "magic"])
+    assert "magic" in str(result.exception)
+    assert "geometric" in str(result.exception)
