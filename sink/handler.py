@@ -1,0 +1,206 @@
+"""The sink's work in the consume loop: events, status and jobs into Postgres, each once."""
+
+import logging
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from consumers.broker import Partition, Position, Record
+from consumers.loop import Handled, Refused
+from schemas import BadMessage, Job, Overloaded, PoseEvent, StatusEvent
+from schemas.codec import Codec
+from schemas.topics import JOBS, POSES, STATUS
+from sink.metrics import SinkMetrics
+from sink.rows import RecordPlace, check_job, event_rows, status_row
+from sink.store import Batch, JobChange, Written
+
+_log = logging.getLogger("posestream.sink")
+
+TOPICS = (POSES, STATUS, JOBS)
+_MAX_WAITING = 5000  # records held while Postgres is away; then the loop pauses their partitions
+_WRITE_AT = 1000  # records that are written at once rather than when it is due
+_BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+_ASSIGN_BUDGET_S = 60.0  # must stay well under max.poll.interval.ms
+
+
+class Writer(Protocol):
+    """Where batches go; ``sink.store.Store`` is the real one, and its methods are the contract."""
+
+    def write(self, batch: Batch) -> Written:
+        """All of it or nothing; Overloaded where it cannot be done right now."""
+        ...
+
+    def offsets(self, topic_ids: Mapping[str, str]) -> Mapping[tuple[str, int], int]:
+        """(topic, partition) -> next offset; Overloaded where it cannot be done right now."""
+        ...
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What was taken from one partition and is not written yet."""
+
+    batch: Batch = field(default_factory=Batch)
+    next_offset: int = 0
+
+
+class SinkHandler:
+    """A ``consumers.loop.Handler`` that stores what it reads.
+
+    Rows and the offsets after them are written in one transaction, and reading starts from those offsets:
+    whatever fails, a record is in the tables exactly once. The group's own position in Kafka follows
+    behind and is only for those who watch the lag.
+
+    Args:
+        codec: Reads the records.
+        store: Takes the batches.
+        topic_ids: Topic names -> their ids; asked at every assignment.
+        metrics: Where it counts.
+        clock: Seconds, monotonic.
+        sleep: Waits some seconds.
+    """
+
+    def __init__(
+        self,
+        codec: Codec,
+        store: Writer,
+        topic_ids: Callable[[Collection[str]], Mapping[str, str]],
+        metrics: SinkMetrics,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._codec = codec
+        self._store = store
+        self._ask_topic_ids = topic_ids
+        self._metrics = metrics
+        self._clock = clock
+        self._sleep = sleep
+        self._topic_ids: Mapping[str, str] = {}
+        self._waiting: dict[Partition, _Waiting] = {}
+        self._failures = 0
+        self._retry_at_s = 0.0
+
+    def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
+        """Start where the database says; at the beginning where it says nothing.
+
+        Raises:
+            Overloaded: Postgres did not answer for a minute; nothing may be read without its offsets.
+        """
+        if not committed:
+            return {}
+        self._topic_ids = {**self._topic_ids, **self._ask_topic_ids({one.topic for one in committed})}
+        known = self._offsets_with_patience()
+        return {one: known.get((one.topic, one.number), 0) for one in committed}
+
+    def handle(self, records: Sequence[Record]) -> Handled:
+        """Decode the records and keep them for the next ``flush``.
+
+        Raises:
+            Overloaded: Too many wait for Postgres.
+        """
+        held = sum(len(waiting.batch) for waiting in self._waiting.values())
+        if records and held >= _MAX_WAITING:
+            reason = f"{held} records wait for the database"
+            raise Overloaded(reason)
+        refused: list[Refused] = []
+        for record in records:
+            waiting = self._waiting.setdefault(record.source, _Waiting())
+            try:
+                self._take(record, waiting.batch)
+            except BadMessage as error:
+                refused.append(Refused(record, error))
+                self._metrics.dead_letters.labels(record.topic).inc()
+            waiting.next_offset = record.offset + 1
+        due = held + len(records) >= _WRITE_AT and self._clock() >= self._retry_at_s
+        return Handled(refused, flush=due)
+
+    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:  # noqa: ARG002 - Postgres has its own limit
+        """Write all that waits, with the offsets after it, in one transaction.
+
+        Raises:
+            Overloaded: Postgres does not answer; it is tried again after a growing time.
+        """
+        if not self._waiting:
+            return {}
+        if self._clock() < self._retry_at_s:
+            reason = f"the database is given time until the next try ({self._failures} failed)"
+            raise Overloaded(reason)
+        start_s = self._clock()
+        try:
+            written = self._store.write(self._merged())
+        except Overloaded:
+            self._note_failure()
+            raise
+        self._failures = 0
+        self._metrics.batch_s.observe(self._clock() - start_s)
+        self._metrics.events.inc(written.events)
+        self._metrics.repeated.inc(written.repeated)
+        self._metrics.statuses.inc(written.statuses)
+        positions = {partition: Position(waiting.next_offset) for partition, waiting in self._waiting.items()}
+        self._waiting = {}
+        return positions
+
+    def revoked(self, partitions: Collection[Partition]) -> None:
+        """Drop what was not written: the next owner starts from the offsets in the database."""
+        for partition in partitions:
+            self._waiting.pop(partition, None)
+
+    def lost(self, partitions: Collection[Partition]) -> None:
+        """As ``revoked``."""
+        self.revoked(partitions)
+
+    def expired(self, partition: Partition, first_offset: int, last_offset: int) -> None:
+        """Count the loss."""
+        _log.error("%s: records %d to %d were never stored", partition, first_offset, last_offset)
+        self._metrics.expired.inc(last_offset - first_offset + 1)
+
+    def _take(self, record: Record, batch: Batch) -> None:
+        place = RecordPlace(self._topic_ids[record.topic], record.topic, record.partition, record.offset)
+        if record.topic == JOBS:
+            batch.jobs.append(self._job_change(record, place))
+        elif record.value is None:
+            reason = "expected a message, got a tombstone"
+            raise BadMessage(reason)
+        elif record.topic == POSES:
+            batch.events.append(event_rows(self._codec.decode(record.value, PoseEvent)))
+        else:
+            batch.statuses.append(status_row(self._codec.decode(record.value, StatusEvent), place))
+
+    def _job_change(self, record: Record, place: RecordPlace) -> JobChange:
+        if record.value is not None:
+            job = self._codec.decode(record.value, Job)
+            check_job(job)
+            return JobChange(job.id, job, place)
+        try:
+            return JobChange((record.key or b"").decode(), None, place)
+        except UnicodeDecodeError as error:
+            reason = f"key: expected a job id in UTF-8, got {record.key!r}"
+            raise BadMessage(reason) from error
+
+    def _merged(self) -> Batch:
+        merged = Batch()
+        for partition, waiting in self._waiting.items():
+            merged.events += waiting.batch.events
+            merged.statuses += waiting.batch.statuses
+            merged.jobs += waiting.batch.jobs
+            topic_id = self._topic_ids[partition.topic]
+            merged.offsets.append(RecordPlace(topic_id, partition.topic, partition.number, waiting.next_offset))
+        return merged
+
+    def _note_failure(self) -> None:
+        self._metrics.database_failures.inc()
+        self._retry_at_s = self._clock() + _BACK_OFF_S[min(self._failures, len(_BACK_OFF_S) - 1)]
+        self._failures += 1
+
+    def _offsets_with_patience(self) -> Mapping[tuple[str, int], int]:
+        deadline_s = self._clock() + _ASSIGN_BUDGET_S
+        attempt = 0
+        while True:
+            try:
+                return self._store.offsets(self._topic_ids)
+            except Overloaded as error:
+                if self._clock() >= deadline_s:
+                    raise
+                _log.warning("offsets not read yet: %s", error)
+            self._sleep(_BACK_OFF_S[min(attempt, len(_BACK_OFF_S) - 1)])
+            attempt += 1

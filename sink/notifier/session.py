@@ -1,0 +1,184 @@
+"""One websocket from hello to goodbye."""
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Coroutine
+from typing import Any, cast
+
+from starlette.concurrency import run_in_threadpool
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from schemas import Overloaded, PoseEvent
+from sink.metrics import SinkMetrics
+from sink.notifier.messages import PROTOCOL_VERSION, dumps, pose_message
+from sink.notifier.rooms import Client, Hub
+from sink.queries import Queries
+
+HEARTBEAT_S = 10.0
+RESUME_LIMIT = 1000
+"""Events in one answer to ``last_seq``; a client that missed more asks again or uses HTTP."""
+CLIENTS_LIMIT = 500
+_TRY_AGAIN_LATER = 1013
+_ROOM = re.compile(r"(?:(job|frames):([A-Za-z0-9][A-Za-z0-9._-]{0,127})|system)")
+_SUBSCRIBED_FIELDS = {"subscribe", "run", "last_seq"}
+
+
+class BadRequest(ValueError):
+    """A client's message that cannot be understood; the connection stays."""
+
+
+class Sessions:
+    """Serves websockets.
+
+    Args:
+        hub: The rooms.
+        queries: Where missed events come from.
+        metrics: Where it counts.
+    """
+
+    def __init__(self, hub: Hub, queries: Queries, metrics: SinkMetrics) -> None:
+        self._hub = hub
+        self._queries = queries
+        self._metrics = metrics
+        self._open = 0
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Serve one websocket until it closes."""
+        await websocket.accept()
+        if self._open >= CLIENTS_LIMIT:
+            await websocket.close(_TRY_AGAIN_LATER, f"{CLIENTS_LIMIT} clients are connected already")
+            return
+        client = Client(self._metrics)
+        self._count(1)
+        client.post(_hello())
+        try:
+            await _first_done(self._send(websocket, client), self._listen(websocket, client), _heartbeat(client))
+        finally:
+            self._hub.leave(client)
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        self._open += change
+        self._metrics.clients.set(self._open)
+
+    async def _send(self, websocket: WebSocket, client: Client) -> None:
+        while (message := await client.next()) is not None:
+            if isinstance(message, str):
+                await websocket.send_text(message)
+            else:
+                await websocket.send_bytes(message)
+        self._metrics.overflows.inc()
+        await websocket.close(_TRY_AGAIN_LATER, "read too slowly")
+
+    async def _listen(self, websocket: WebSocket, client: Client) -> None:
+        while True:
+            try:
+                await self._obey(client, _parsed(await websocket.receive_text()))
+            except KeyError:  # a binary message
+                client.post(dumps({"type": "error", "reason": "expected a text message, got a binary one"}))
+            except (BadRequest, Overloaded) as error:
+                client.post(dumps({"type": "error", "reason": str(error)}))
+
+    async def _obey(self, client: Client, request: dict[str, Any]) -> None:
+        if "subscribe" in request:
+            await self._subscribe(client, request)
+        elif "unsubscribe" in request:
+            room = _room(request["unsubscribe"])
+            self._hub.unsubscribe(client, room)
+            client.post(dumps({"type": "unsubscribed", "room": room}))
+        elif "ping" in request:
+            client.post(dumps({"type": "pong", "at_ns": str(time.time_ns())}))
+        else:
+            msg = f"expected subscribe, unsubscribe or ping, got {sorted(request)[:8]}"
+            raise BadRequest(msg)
+
+    async def _subscribe(self, client: Client, request: dict[str, Any]) -> None:
+        room = _room(request["subscribe"])
+        run, last_seq = _resume_point(request)
+        job_id = room.removeprefix("job:") if room.startswith("job:") else None
+        missed: list[PoseEvent] = []
+        if job_id is not None and last_seq is not None:
+            missed = await run_in_threadpool(self._queries.events, job_id, run, last_seq, RESUME_LIMIT)
+        # no await from here on: nothing is published between what is looked up and the subscription
+        if not self._hub.subscribe(client, room):
+            msg = f"{room}: this client is in as many rooms as it may be"
+            raise BadRequest(msg)
+        client.post(dumps({"type": "subscribed", "room": room}))
+        if job_id is not None and last_seq is not None:
+            client.post(self._history(job_id, run, last_seq, missed))
+        elif job_id is not None and (recent := self._hub.recent(job_id)):
+            client.post_newest(room, recent[-1].text)
+
+    def _history(self, job_id: str, run: str | None, last_seq: int, stored: list[PoseEvent]) -> str:
+        """Stored events, then those that went through here but are not in the tables yet."""
+        recent = self._hub.recent(job_id)
+        if run is None:
+            run = recent[-1].run if recent else next((event.run_id for event in stored), "")
+        events = [pose_message(event) for event in stored if event.run_id == run]
+        more = len(stored) >= RESUME_LIMIT
+        last = events[-1]["seq"] if events else last_seq
+        if not more:
+            events += [json.loads(pose.text) for pose in recent if pose.run == run and pose.seq > last]
+        return dumps({"type": "history", "room": f"job:{job_id}", "run": run, "events": events, "more": more})
+
+
+def _hello() -> str:
+    return dumps(
+        {"type": "hello", "version": PROTOCOL_VERSION, "at_ns": str(time.time_ns()), "heartbeat_s": HEARTBEAT_S}
+    )
+
+
+async def _heartbeat(client: Client) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        client.post(dumps({"type": "heartbeat", "at_ns": str(time.time_ns()), "dropped": client.dropped}))
+
+
+async def _first_done(*parts: Coroutine[Any, Any, None]) -> None:
+    """Run them until the first ends, then end the others; a client that went away is no error."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+    gone = (asyncio.CancelledError, WebSocketDisconnect)
+    for task, result in zip(tasks, results, strict=True):
+        if task in done and isinstance(result, BaseException) and not isinstance(result, gone):
+            raise result
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        request = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        msg = f"expected JSON, got {text[:80]!r}"
+        raise BadRequest(msg) from error
+    if not isinstance(request, dict):
+        msg = f"expected a JSON object, got {text[:80]!r}"
+        raise BadRequest(msg)
+    return cast("dict[str, Any]", request)
+
+
+def _room(name: object) -> str:
+    if not isinstance(name, str) or not _ROOM.fullmatch(name):
+        msg = f"room: expected job:<id>, frames:<id> or system, got {str(name)[:80]!r}"
+        raise BadRequest(msg)
+    return name
+
+
+def _resume_point(request: dict[str, Any]) -> tuple[str | None, int | None]:
+    run, last_seq = request.get("run"), request.get("last_seq")
+    if unknown := request.keys() - _SUBSCRIBED_FIELDS:
+        msg = f"subscribe: expected {sorted(_SUBSCRIBED_FIELDS)}, got also {sorted(unknown)[:8]}"
+        raise BadRequest(msg)
+    if run is not None and (not isinstance(run, str) or "\0" in run):
+        msg = f"run: expected text, got {str(run)[:80]!r}"
+        raise BadRequest(msg)
+    if last_seq is not None and (type(last_seq) is not int or not -1 <= last_seq < 1 << 63):
+        msg = f"last_seq: expected a whole number from -1, got {str(last_seq)[:80]!r}"
+        raise BadRequest(msg)
+    return run, last_seq

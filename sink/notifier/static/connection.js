@@ -1,0 +1,85 @@
+// The websocket: subscribes again after every break, with growing and jittered pauses.
+
+const FIRST_PAUSE_MS = 300;
+const LONGEST_PAUSE_MS = 10000;
+const SILENCE_MS = 25000; // more than two heartbeats
+
+/** Splits a binary message into its JSON header and the image that follows. */
+export function splitFrame(buffer) {
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  return { header, image: new Uint8Array(buffer, 4 + length) };
+}
+
+export class Connection {
+  /** onMessage(object), onFrame(header, bytes), onState("connecting" | "open" | "closed"). */
+  constructor(url, { onMessage, onFrame, onState }) {
+    Object.assign(this, { url, onMessage, onFrame, onState });
+    this.rooms = new Set();
+    this.pauseMs = FIRST_PAUSE_MS;
+    this.clockAheadMs = 0; // the server's clock minus ours
+    this.open();
+  }
+
+  subscribe(room) {
+    this.rooms.add(room);
+    this.send({ subscribe: room });
+  }
+
+  unsubscribe(room) {
+    this.rooms.delete(room);
+    this.send({ unsubscribe: room });
+  }
+
+  /** The server's time, milliseconds since the epoch. */
+  nowMs() {
+    return Date.now() + this.clockAheadMs;
+  }
+
+  send(message) {
+    if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
+  }
+
+  open() {
+    this.onState("connecting");
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onopen = () => {
+      this.onState("open");
+      this.heard();
+      for (const room of this.rooms) this.send({ subscribe: room });
+    };
+    socket.onmessage = (event) => {
+      this.heard();
+      this.take(event.data);
+    };
+    socket.onclose = () => this.reopenLater();
+  }
+
+  take(data) {
+    if (typeof data !== "string") {
+      const { header, image } = splitFrame(data);
+      this.onFrame(header, image);
+      return;
+    }
+    const message = JSON.parse(data);
+    if (message.type === "hello") {
+      this.pauseMs = FIRST_PAUSE_MS;
+      this.clockAheadMs = Number(message.at_ns) / 1e6 - Date.now();
+    }
+    this.onMessage(message);
+  }
+
+  heard() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.socket.close(), SILENCE_MS);
+  }
+
+  reopenLater() {
+    clearTimeout(this.silence);
+    this.onState("closed");
+    setTimeout(() => this.open(), this.pauseMs * (0.5 + Math.random()));
+    this.pauseMs = Math.min(this.pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+}

@@ -1,0 +1,160 @@
+// The live page: chooses a job, listens, and shows what comes.
+
+import { Connection } from "./connection.js";
+import { Objects, Stages, element, say, showJobs } from "./panels.js";
+import { View } from "./view.js";
+
+const JOBS_EVERY_MS = 2000;
+const LATE_MS = 1000;
+const RATE_OVER_MS = 2000;
+const QUIET_MS = 3000;
+
+const state = { jobs: [], job: null, frame: null, shownAt: [], decoding: false, next: null };
+const view = new View(element("view"), (text) => say("announcement", text));
+const objects = new Objects(element("objects"));
+const stages = new Stages(element("stages"));
+const states = { connecting: "connecting", open: "live", closed: "disconnected, trying again" };
+
+const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, {
+  onMessage: hear,
+  onFrame: decode,
+  onState(name) {
+    element("connection").dataset.state = name;
+    say("connection", states[name]);
+  },
+});
+
+function wanted() {
+  return new URLSearchParams(location.hash.slice(1)).get("job");
+}
+
+async function askForJobs() {
+  const answer = await fetch("/api/jobs").catch(() => null);
+  if (answer?.ok) {
+    state.jobs = (await answer.json()).filter((job) => !job.removed);
+    choose();
+  }
+  if (state.job) await askForCounts(state.job.id);
+}
+
+async function askForCounts(id) {
+  const answer = await fetch(`/api/jobs/${encodeURIComponent(id)}`).catch(() => null);
+  if (!answer?.ok || state.job?.id !== id) return;
+  const job = await answer.json();
+  const run = job.runs.at(-1);
+  say("stored", run ? String(run.events) : "0");
+  say("skipped", run ? String(run.skipped) : "0");
+}
+
+function choose() {
+  const job = state.jobs.find((one) => one.id === wanted()) ?? state.jobs[0] ?? null;
+  element("welcome").hidden = job !== null;
+  element("job").hidden = job === null;
+  showJobs(state.jobs, job?.id);
+  if (job?.id !== state.job?.id) watch(job);
+  state.job = job;
+  if (!job) return;
+  say("job-name", job.id);
+  say("job-about", `${job.estimator} · pool ${job.pool} · mode ${job.mode}`);
+  say("job-status", job.status);
+  element("job-status").dataset.state = job.status;
+}
+
+function watch(job) {
+  if (state.job) for (const kind of ["job", "frames"]) connection.unsubscribe(`${kind}:${state.job.id}`);
+  Object.assign(state, { frame: null, shownAt: [], next: null });
+  objects.expect(job ? job.objects : []);
+  stages.clear();
+  for (const id of ["frame-number", "age", "fps", "skipped", "stored"]) say(id, "-");
+  say("estimator", "");
+  say("announcement", "");
+  if (job) for (const kind of ["job", "frames"]) connection.subscribe(`${kind}:${job.id}`);
+  document.title = job ? `${job.id} · posestream` : "posestream";
+  tick();
+}
+
+function hear(message) {
+  if (message.type === "error" && message.room?.startsWith("frames:")) {
+    say("announcement", message.reason);
+    setTimeout(() => connection.rooms.has(message.room) && connection.subscribe(message.room), QUIET_MS);
+  }
+  if (message.job !== state.job?.id) return;
+  if (message.type === "pose") {
+    objects.update(message.objects);
+    stages.update(message.stage_s);
+    say("estimator", `${message.estimator} ${message.estimator_version}`);
+  } else if (message.type === "status") {
+    const frames = message.frames ? ` (frames ${message.frames.first} to ${message.frames.last})` : "";
+    say("announcement", `${message.kind}: ${[message.status, message.reason].filter(Boolean).join(", ")}${frames}`);
+  }
+}
+
+/** Decodes one frame at a time; of those that come meanwhile only the newest is kept. */
+async function decode(header, image) {
+  if (header.job !== state.job?.id) return;
+  state.next = { header, image };
+  if (state.decoding) return;
+  state.decoding = true;
+  while (state.next) {
+    const { header: mine, image: bytes } = state.next;
+    state.next = null;
+    try {
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${mine.codec}` }));
+      if (mine.job === state.job?.id) show(mine, bitmap);
+      bitmap.close();
+    } catch (error) {
+      say("announcement", `Frame ${mine.seq} cannot be shown: ${error.message}`);
+    }
+  }
+  state.decoding = false;
+}
+
+function show(header, bitmap) {
+  view.show(header, bitmap);
+  state.frame = header;
+  state.shownAt.push(performance.now());
+  element("view").dataset.seq = header.seq;
+  element("view").dataset.run = header.run;
+  element("view").dataset.posed = header.pose ? "yes" : "no";
+  say("frame-number", String(header.seq));
+  tick();
+}
+
+/** Milliseconds since the frame was taken; since it was published where it is a recording's. */
+function ageMs(frame) {
+  const captured = Number(frame.captured_ns) / 1e6;
+  const live = Math.abs(frame.published_ms - captured) < 10000;
+  return Math.max(0, connection.nowMs() - (live ? captured : frame.published_ms));
+}
+
+function readable(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  return ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(ms / 60000)} min`;
+}
+
+function tick() {
+  const now = performance.now();
+  state.shownAt = state.shownAt.filter((at) => now - at < RATE_OVER_MS);
+  const waiting = element("waiting");
+  if (!state.frame) {
+    waiting.hidden = !state.job;
+    say("waiting-text", "Waiting for frames of this job.");
+    say("waiting-command", "posestream produce --job … --source …");
+    return;
+  }
+  waiting.hidden = true;
+  if (!state.frame.pose && !element("announcement").textContent) {
+    say("announcement", "No pose yet: is a worker running? posestream track");
+  } else if (state.frame.pose && element("announcement").textContent.startsWith("No pose yet")) {
+    say("announcement", "");
+  }
+  const age = ageMs(state.frame);
+  say("age", readable(age));
+  element("age").dataset.fresh = age > LATE_MS ? "late" : "yes";
+  say("fps", (state.shownAt.length / (RATE_OVER_MS / 1000)).toFixed(0));
+}
+
+window.addEventListener("hashchange", choose);
+setInterval(tick, 200);
+setInterval(askForJobs, JOBS_EVERY_MS);
+askForJobs();

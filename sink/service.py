@@ -1,0 +1,151 @@
+"""The sink's process: stores events and serves the notifier; for the command line, the demo and tests."""
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from functools import partial
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from consumers.kafka import KafkaBroker
+from consumers.loop import Loop, LoopSettings
+from schemas import PosestreamError
+from schemas.codec import Codec
+from schemas.topics import JOBS, POSES, STATUS, specs
+from sink.database import connect, migrate
+from sink.handler import TOPICS, SinkHandler
+from sink.metrics import SinkMetrics
+from sink.notifier.app import make_app
+from sink.notifier.guard import own_hosts
+from sink.queries import Queries
+from sink.settings import SinkSettings
+from sink.store import Store
+from sink.topic_ids import topic_ids
+
+_log = logging.getLogger("posestream.sink")
+
+_MAX_REQUEST_BYTES = 64 * 1024
+_PING_S = 20.0
+
+
+class PortTaken(PosestreamError):
+    """The notifier's port cannot be bound."""
+
+
+def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[str], None]) -> None:
+    """Store events and serve the page until ``stop`` is set; blocking.
+
+    Args:
+        settings: Where everything is.
+        stop: Ends it, from any thread.
+        on_ready: Called once with the page's address when events are read and the page answers.
+
+    Raises:
+        DatabaseUnusable: Postgres does not answer at the start, or is too old.
+        PortTaken: The port is in use.
+        Exception: Whatever the loop, the feed or the server could not get over.
+    """
+    with _bound(settings.host, settings.port) as listener:
+        engine = connect(settings.database)
+        try:
+            migrate(engine)
+            KafkaBroker(settings.kafka).ensure_topics([one for one in specs(()) if _ours(one.name)])
+            _Sink(settings, stop).run(listener, Store(engine), Queries(engine), on_ready)
+        finally:
+            engine.dispose()
+
+
+class _Sink:
+    """The threads of one sink; the first failure ends all of them."""
+
+    def __init__(self, settings: SinkSettings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._asked = stop
+        self._over = threading.Event()
+        self._failure: BaseException | None = None
+        self._metrics = SinkMetrics(CollectorRegistry())
+        self._codec = Codec(settings.registry)
+
+    def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
+        host, port = listener.getsockname()[:2]
+        app = make_app(self._settings.kafka, self._codec, queries, self._metrics, own_hosts(host, port), self._fail)
+        server = uvicorn.Server(_server_config(app))
+        threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
+        if self._settings.write:
+            threads.append(threading.Thread(target=self._guarded, args=(partial(self._store, store),), name="sink"))
+        for thread in threads:
+            thread.start()
+        self._wait(server, f"http://{host}:{port}/", on_ready)
+        self._over.set()
+        server.should_exit = True
+        for thread in threads:
+            thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
+        told = False
+        while not (self._asked.wait(0.02 if not told else 0.2) or self._over.is_set()):
+            if server.started and not told:
+                on_ready(address)
+                told = True
+
+    def _store(self, store: Store) -> None:
+        handler = SinkHandler(self._codec, store, partial(topic_ids, self._settings.kafka), self._metrics)
+        loop_settings = LoopSettings(self._settings.group, TOPICS, flush_interval_s=self._settings.flush_s)
+        loop = Loop(KafkaBroker(self._settings.kafka), handler, loop_settings)
+        for topic in TOPICS:
+            self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
+        loop.run(self._over)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised again by run
+            self._fail(error)
+        finally:
+            self._over.set()
+
+    def _fail(self, error: BaseException) -> None:
+        self._failure = self._failure or error
+        self._over.set()
+
+
+def _server_config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type] - Starlette follows the protocol
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_max_size=_MAX_REQUEST_BYTES,
+        ws_ping_interval=_PING_S,
+        ws_ping_timeout=_PING_S,
+        ws_per_message_deflate=False,  # JPEG does not shrink, and poses are small
+        timeout_graceful_shutdown=2,
+        server_header=False,
+    )
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        msg = f"page: expected to listen on {host}:{port}, got: {error.strerror}; choose another --port, 0 for any"
+        raise PortTaken(msg) from error
+    return listener
+
+
+def _ours(topic: str) -> bool:
+    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS)
+
+
+def _lag(loop: Loop, topic: str) -> float:
+    return float(sum(count for partition, count in loop.lag().items() if partition.topic == topic))
