@@ -8,6 +8,7 @@ from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.track import first_estimate, follow
+from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
 from schemas import BadMessage, Estimate, Estimates, Frame, Job
@@ -30,9 +31,13 @@ class GeometricEstimator:
     def __init__(self, renderer: Renderer | None = None) -> None:
         self._renderer = renderer or CpuRenderer()
         self._jobs: dict[str, dict[str, ObjectModel]] = {}
+        self._warm = False
 
     def prepare(self, job: Job) -> None:
-        """See ``Estimator.prepare``."""
+        """See ``Estimator.prepare``; the first call compiles the kernels or reads them back."""
+        if not self._warm:
+            warm_up(self._renderer)
+            self._warm = True
         started = time.monotonic()
         models: dict[str, ObjectModel] = {}
         for item in job.objects:

@@ -9,7 +9,7 @@ from estimators.geometric.align import refine_all
 from estimators.geometric.judge import judge_all
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 _MIN_PIXELS = 30
 _ROUNDS = np.array([[0.35, 0.05], [0.25, 0.04], [0.15, 0.03], [0.10, 0.02]])  # search and stride in diameters
@@ -48,7 +48,7 @@ def guess(model: ObjectModel, mask: Array, images: FrameImages) -> Hypotheses | 
         mask: (H, W) bool.
         images: The frame.
     """
-    masked = np.where(mask, images.depth_m, np.float32(0))
+    masked = checked("depth_m", np.where(mask, images.depth_m, np.float32(0)), mask.shape, np.float32)
     seen = _seen_points(masked, images.cam)
     if seen is None:
         return None

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from schemas import Frame
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 CROP_PX = 160
 _CROP_DIAMETERS = 1.45
@@ -28,9 +28,8 @@ class FrameImages:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        self.depth_m = (
-            depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-        )
+        known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
+        self.depth_m = checked("depth_m", known, depth_m.shape, np.float32)  # read-only: one type for the kernels
         self._levels = [frame.rgb]
 
     def level(self, halvings: int) -> Array:

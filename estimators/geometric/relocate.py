@@ -12,7 +12,7 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.solve import turn_by
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 _SPACING, _GROWTH, _WIDEST = 0.35, 0.02, 0.8  # of the grid in diameters; it widens while the object is lost
 _TURN_RAD = np.radians(25.0)
@@ -22,7 +22,7 @@ _FITTED = 5
 _APART_DIAMETERS = 0.15
 _REACH_DIAMETERS, _REACH_M, _FARTHEST_DIAMETERS = 0.5, 0.02, 5.0
 _NO_POINTS = np.zeros((0, 3))
-_NO_MASK = np.zeros((0, 0), np.bool_)
+_NO_MASK = checked("mask", np.zeros((0, 0), np.bool_), (0, 0), np.bool_)
 
 
 def relocate(

@@ -146,5 +146,6 @@ def _levels(texture: Array | None) -> tuple[Array, ...]:
     levels = [texture]
     while min(levels[-1].shape[:2]) >= 2 * _SMALLEST_TEXTURE_PX:
         height, width = levels[-1].shape[:2]
-        levels.append(cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA))
+        half = cv2.resize(levels[-1], (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+        levels.append(checked("texture", half, (None, None, 3), np.uint8))  # read-only: one type for the kernels
     return tuple(levels)

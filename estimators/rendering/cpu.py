@@ -10,9 +10,10 @@ from estimators.rendering.base import Rendering, Scene
 from estimators.rendering.raster import draw
 from schemas.arrays import Array, checked
 
-_NO_UV = np.zeros((0, 2), np.float32)
-_NO_TEXTURE = np.zeros((1, 1, 3), np.uint8)
-_NO_COLORS = np.zeros((0, 3), np.uint8)
+# read-only like the arrays of a mesh: numba compiles once more for arrays that could be written
+_NO_UV = checked("uv", np.zeros((0, 2)), (0, 2), np.float32)
+_NO_TEXTURE = checked("texture", np.zeros((1, 1, 3), np.uint8), (1, 1, 3), np.uint8)
+_NO_COLORS = checked("colors", np.zeros((0, 3), np.uint8), (0, 3), np.uint8)
 _SLICE = 16  # pictures a thread takes at once: enough to hide the hand-over
 
 
