@@ -1,0 +1,158 @@
+"""The live page in a real browser, on the real stack, while the demo streams."""
+
+import base64
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from estimators.mesh import load_object
+from estimators.rendering import CpuRenderer
+from posestream.stack import Addresses
+from producers.sources.open import open_source
+
+pytestmark = [pytest.mark.integration, pytest.mark.e2e]
+
+SOURCE = "synthetic:?frames=600&seed=2"
+TRACKED_RGB = np.array([0.27, 0.87, 0.56]) * 255  # as view.js draws it
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking")
+
+# one call, so that picture and number belong together
+SHOWN = """() => {
+  const view = document.getElementById("view");
+  const pixels = view.getContext("2d").getImageData(0, 0, view.width, view.height);
+  let text = "";
+  for (let i = 0; i < pixels.data.length; i += 4) text += String.fromCharCode(...pixels.data.subarray(i, i + 3));
+  return { seq: Number(view.dataset.seq), width: view.width, height: view.height, rgb: btoa(text) };
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.fail(f"no browser: expected one of {', '.join(BROWSERS)}; apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page_address(stack: Addresses) -> Iterator[str]:
+    """A demo that goes on streaming until the tests are done."""
+    with tempfile.TemporaryFile("w+") as said:
+        demo = subprocess.Popen(
+            [sys.executable, "-m", "posestream", "demo", "--keep", "--port", "0", "--rate", "10", "--source", SOURCE],
+            env=os.environ | stack.as_environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            text=True,
+        )
+        try:
+            yield wait_for_address(demo, said)
+        finally:
+            demo.send_signal(signal.SIGTERM)
+            assert demo.wait(60) == 0
+
+
+def wait_for_address(demo: subprocess.Popen[str], said: Any) -> str:
+    deadline_s = time.monotonic() + 90
+    while time.monotonic() < deadline_s:
+        said.seek(0)
+        text = said.read()
+        assert demo.poll() is None, text
+        if (found := re.search(r"live page: (http://127\.0\.0\.1:\d+/)", text)) and "first pose" in text:
+            return found[1]
+        time.sleep(0.1)
+    pytest.fail(f"no pose within 90 s; the demo said:\n{text}")
+
+
+@pytest.fixture
+def page(browser: Browser, page_address: str) -> Iterator[tuple[Page, list[str]]]:
+    """The open page and what its console complained about."""
+    problems: list[str] = []
+    page = browser.new_page(viewport={"width": 1360, "height": 860})
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(page_address)
+    yield page, problems
+    page.close()
+
+
+def test_the_page_shows_the_frame_with_its_outline_score_and_age(page: tuple[Page, list[str]], tmp_path: Path) -> None:
+    shown, problems = page
+    expect(shown.locator("#view[data-posed=yes]")).to_be_visible(timeout=30_000)
+    expect(shown.locator("#connection")).to_have_text("live")
+    card = shown.locator('[data-object="obj_000001"]')
+    expect(card).to_have_attribute("data-state", "tracked", timeout=20_000)
+    assert float(card.locator(".score").inner_text()) > 0.5
+    expect(shown.locator("#age")).to_have_text(re.compile(r"^\d+ ms$|^\d\.\d s$"))
+    shares = [outline_shares(shown) for _ in range(3)]
+    shown.screenshot(path=tmp_path / "page.png")
+    near, covered = max(shares, key=min)  # the mesh may come after the first frames
+    assert near > 0.95, f"outline pixels off the object's silhouette; {tmp_path / 'page.png'}"
+    assert covered > 0.9, f"silhouette without outline; {tmp_path / 'page.png'}"
+    assert problems == []
+
+
+def outline_shares(page: Page) -> tuple[float, float]:
+    """Share of outline pixels within 5 px of the true silhouette, and of the silhouette within 5 px of an outline."""
+    page.wait_for_timeout(300)
+    found = page.evaluate(SHOWN)
+    size = (found["height"], found["width"])
+    rgb = np.frombuffer(base64.b64decode(found["rgb"]), np.uint8).reshape(*size, 3).astype(float)
+    outline = (np.abs(rgb - TRACKED_RGB).max(axis=2) < 12).astype(np.uint8)
+    outline = cv2.morphologyEx(outline, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))  # single pixels are the picture's
+    source = open_source(SOURCE)
+    camera, scale = source.camera, found["width"] / source.camera.width
+    mesh = load_object(source.objects[0])
+    pose = source.truth(found["seq"])["obj_000001"].matrix()[None]
+    mask = CpuRenderer().render(mesh, pose, camera.K, (camera.height, camera.width)).depth_m[0] > 0
+    mask = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
+    edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
+    to_edge = cv2.distanceTransform(1 - edge, cv2.DIST_L2, 5)
+    to_outline = cv2.distanceTransform(1 - outline, cv2.DIST_L2, 5)
+    reach_px = 5 * scale
+    if not outline.any():
+        return 0.0, 0.0
+    return float((to_edge[outline > 0] <= reach_px).mean()), float((to_outline[edge > 0] <= reach_px).mean())
+
+
+def test_the_page_comes_back_by_itself_when_the_connection_breaks(page: tuple[Page, list[str]]) -> None:
+    shown, _ = page
+    expect(shown.locator("#view[data-posed=yes]")).to_be_visible(timeout=30_000)
+    shown.context.set_offline(True)
+    shown.evaluate("() => performance.now()")
+    shown.context.set_offline(False)
+    before = shown.locator("#view").get_attribute("data-seq")
+    expect(shown.locator("#view")).not_to_have_attribute("data-seq", before or "", timeout=20_000)
+
+
+def test_a_foreign_page_is_refused(page_address: str) -> None:
+    for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(urllib.request.Request(f"{page_address}api/jobs", headers=headers), timeout=10)
+
+
+def test_metrics_are_served(page_address: str) -> None:
+    with urllib.request.urlopen(f"{page_address}metrics", timeout=10) as answer:
+        text = answer.read().decode()
+    stored = re.search(r"^posestream_sink_\w*events\w* (\d+)", text, re.MULTILINE)
+    assert stored is not None, text
+    assert float(stored[1]) > 0
