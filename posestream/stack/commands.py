@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from posestream.stack.errors import StackError
 from posestream.stack.progress import console_progress
@@ -132,7 +133,7 @@ def _errors() -> Generator[None]:
     try:
         yield
     except StackError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(Text.assemble(("error: ", "red"), str(error)), soft_wrap=True)
         raise typer.Exit(1) from error
 
 

@@ -14,7 +14,7 @@ from posestream.stack import ports
 from posestream.stack.artifacts import Bundle
 from posestream.stack.java import BASE_OPTIONS, StartCache, java
 from posestream.stack.processes import Command, environment
-from posestream.stack.service import made_whole, marker, not_made
+from posestream.stack.service import check_made, made_whole, marker
 
 _LOG_SETTINGS = Path(__file__).with_name("log4j2.properties")
 _FRAME_LIMIT_BYTES = 8 << 20
@@ -129,7 +129,7 @@ class Kafka:
         return path
 
     def _format(self, folder: Path) -> None:
-        settings = self._write_settings(self._folder / "format.properties", folder)
+        settings = self._write_settings(folder.with_name(f"{folder.name}.properties"), folder)
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if cluster.startswith("-"):  # would be read as an option
             cluster = f"A{cluster[1:]}"
@@ -146,5 +146,4 @@ class Kafka:
         )
         made = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())
         settings.unlink()
-        if made.returncode:
-            raise not_made("Kafka", folder.parent, made.stderr or made.stdout)
+        check_made("Kafka", folder.parent, made)

@@ -22,7 +22,7 @@ from posestream.stack.filelock import exclusive
 from posestream.stack.folders import ROOTS_OWN
 from posestream.stack.java import require_packages
 from posestream.stack.processes import Command, environment, wait_gone, working_in
-from posestream.stack.service import made_whole, marker, not_made
+from posestream.stack.service import check_made, made_whole, marker
 
 NAME = "posestream"
 """The database and its owner."""
@@ -144,8 +144,7 @@ class Postgres:
             )
         finally:
             password_file.unlink()
-        if made.returncode:
-            raise not_made("Postgres", self._data, made.stderr)
+        check_made("Postgres", self._data, made)
 
 
 def _binaries(account: Account | None) -> Path:

@@ -7,11 +7,14 @@ import urllib.request
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from posestream.stack.disk import disk_full, tells_of_full_disk
 from posestream.stack.errors import StackError
 from posestream.stack.processes import Command
+
+if TYPE_CHECKING:
+    import subprocess
 
 
 class Service(Protocol):
@@ -51,9 +54,16 @@ def marker(folder: Path, name: str) -> str:
 
 @contextmanager
 def made_whole(target: Path) -> Generator[Path]:
-    """A scratch folder that becomes ``target`` when the block ends well; leftovers of killed tries go."""
+    """A scratch folder that becomes ``target`` when the block ends well; leftovers of killed tries go.
+
+    Its name is new each time: the tool of a killed try may still run. Files that belong to the try
+    are named after it, with a suffix.
+    """
     for leftover in target.parent.glob(f".{target.name}-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         yield scratch
@@ -62,11 +72,18 @@ def made_whole(target: Path) -> Generator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def not_made(who: str, folder: Path, said: str) -> StackError:
-    """The error of a server's tool that could not make a data folder."""
-    if tells_of_full_disk(said):
-        return disk_full(folder, f"{who} cannot make its data folder", "--data")
-    return StackError(f"{who} could not make its data folder {folder}: {said.strip()}")
+def check_made(who: str, folder: Path, tool: "subprocess.CompletedProcess[str]") -> None:
+    """Make sure that a server's tool made its data folder.
+
+    Raises:
+        StackError: It ended with an error; the message holds what it said.
+    """
+    said = (tool.stderr or tool.stdout).strip()
+    if tool.returncode and tells_of_full_disk(said):
+        raise disk_full(folder, f"{who} cannot make its data folder", "--data")
+    if tool.returncode:
+        msg = f"{who} could not make its data folder {folder}: {said}"
+        raise StackError(msg)
 
 
 def answers(url: str) -> bool:
