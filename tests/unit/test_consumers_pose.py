@@ -17,6 +17,7 @@ from consumers.memory_group import MemoryConsumer
 from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
 from consumers.settings import WorkerSettings
+from consumers.tracks import TrackStore
 from schemas import (
     Box,
     Camera,
@@ -287,6 +288,24 @@ def test_a_zombies_late_track_does_no_harm(world: World) -> None:
     third.rounds(5)
     assert world.seqs() == list(range(6))
     assert poses(world.events()) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "newest"),
+    [
+        ([("one", 5, 2), ("one", 3, 2)], ("one", 5)),  # two owners took the same epoch, the slower one wrote last
+        ([("one", 5, 2), ("two", 0, 2)], ("two", 0)),  # a later run of one owner
+        ([("one", 5, 3), ("two", 9, 2)], ("one", 5)),  # a zombie of an older epoch
+    ],
+)
+def test_the_newest_track_is_of_the_highest_epoch_then_run_then_seq(
+    world: World, written: list[tuple[str, int, int]], newest: tuple[str, int]
+) -> None:
+    for run_id, seq, epoch in written:
+        world.put(TRACKS, 0, "a", Track("a", run_id, seq, epoch))
+    store = TrackStore(world.codec, world.broker.reader(), world.broker.producer())
+    (stream,) = store.restore({Partition(FRAMES, 0): None}, lambda _: True)
+    assert (stream.run_id, stream.seq) == newest
 
 
 def test_the_committed_offset_notes_where_the_oldest_live_track_lies(world: World) -> None:
