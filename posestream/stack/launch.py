@@ -110,10 +110,10 @@ def stop_all(services: Iterable[Service], state: State) -> list[str]:
     """
 
     def stop(service: Service) -> str | None:
-        process = processes.find(service.marker, state.processes.get(service.name))
-        in_order = process is not None and processes.stop(process, service.stop_signal, service.stop_grace_s)
-        service.ended(in_order=in_order)
-        return service.name if process else None
+        found = processes.find_all(service.marker)
+        ended = [processes.stop(process, service.stop_signal, service.stop_grace_s) for process in found]
+        service.ended(in_order=ended == [True])
+        return service.name if found else None
 
     listed = list(services)
     with ThreadPoolExecutor(max(len(listed), 1)) as pool:

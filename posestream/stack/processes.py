@@ -95,10 +95,12 @@ def find(marker: str, pid: int | None = None) -> psutil.Process | None:
     """
     if pid is not None and (process := _marked(pid, marker)):
         return process
-    for number in psutil.pids():
-        if process := _marked(number, marker):
-            return process
-    return None
+    return next(iter(find_all(marker)), None)
+
+
+def find_all(marker: str) -> list[psutil.Process]:
+    """All living processes with ``marker`` on their command line; more than one only after a mishap."""
+    return [process for pid in psutil.pids() if (process := _marked(pid, marker))]
 
 
 def _marked(pid: int, marker: str) -> psutil.Process | None:

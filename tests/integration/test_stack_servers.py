@@ -149,8 +149,11 @@ def test_status_tells_a_dead_server_and_a_silent_one(local: Stack) -> None:
     local.up()
 
 
-def test_a_killed_up_leaves_nothing_that_the_next_one_cannot_use(stack_parent: Path) -> None:
+def test_a_killed_up_leaves_nothing_that_the_next_one_cannot_use(
+    stack_parent: Path, request: pytest.FixtureRequest
+) -> None:
     folder = stack_parent / "torn"
+    request.addfinalizer(Stack("torn", folder).down)  # a failed up leaves what a killed one had started
     program = f"from pathlib import Path; from posestream.stack import Stack; Stack('torn', Path({str(folder)!r})).up()"
     for delay_s in (0.5, 1.5):
         command = subprocess.Popen([sys.executable, "-c", program])

@@ -41,6 +41,15 @@ def test_a_child_is_found_by_its_word_with_or_without_its_number(tmp_path: Path,
     assert processes.find(marker, child.pid) is None
 
 
+def test_every_child_of_one_word_is_found(tmp_path: Path, child: psutil.Process) -> None:
+    (tmp_path / "child.log").unlink()
+    second = start(tmp_path, OBEDIENT)
+    found = processes.find_all(f"posestream.folder={tmp_path}")
+    assert {process.pid for process in found} == {child.pid, second.pid}
+    for process in found:
+        processes.stop(process, signal.SIGTERM, 5.0)
+
+
 def test_a_child_has_a_session_of_its_own(child: psutil.Process) -> None:
     import os
 
