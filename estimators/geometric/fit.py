@@ -57,11 +57,13 @@ class Fit:
         placement: Where the object is.
         evidence: How depth and colour agree with it.
         corners: Corners of the texture that were found in the image in the last pass.
+        look: The picture that the last pass started from.
     """
 
     placement: Placement
     evidence: Evidence
     corners: int
+    look: "Look"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,6 +77,7 @@ class Look:
         points: (N, 3) float64 about the centre, spread over what is drawn.
         normals: (N, 3) float64.
         rgb: (N, 3) uint8 of the render.
+        picture: (S, S, 3) uint8, the render.
         rendered: (S, S) uint8 local contrast of the render.
         observed: (S, S) uint8 local contrast of the frame.
         contrast: (N,) uint8, ``rendered`` at the points.
@@ -86,6 +89,7 @@ class Look:
     points: Array
     normals: Array
     rgb: Array
+    picture: Array
     rendered: Array
     observed: Array
     contrast: Array
@@ -117,6 +121,7 @@ def look_at(model: ObjectModel, placement: Placement, images: FrameImages, rende
         points=points,
         normals=normal[rows, columns].astype(np.float64) @ placement.R,
         rgb=rgb[rows, columns],
+        picture=rgb,
         rendered=rendered,
         observed=local_contrast(crop.rgb, model.mix, near),
         contrast=rendered[rows, columns],
@@ -157,22 +162,37 @@ def _consistent(texture: Array, places: Array, placement: Placement, images: Fra
 
 
 def fit(
-    model: ObjectModel, start: Placement, images: FrameImages, renderer: Renderer, *, coarse: bool = True
+    model: ObjectModel,
+    start: Placement,
+    images: FrameImages,
+    renderer: Renderer,
+    *,
+    coarse: bool = True,
+    texture: bool = True,
 ) -> Fit | None:
-    """Refine a placement in two passes (one without ``coarse``); None where nothing of the object is in view."""
+    """Refine a placement; None where nothing of the object is in view.
+
+    Args:
+        model: The object.
+        start: Where it may be.
+        images: The frame.
+        renderer: What draws.
+        coarse: A wide pass first, for up to 7 cm; else only a fine one, for up to 3 cm.
+        texture: Use the mesh's colours; without, depth alone moves the placement.
+    """
     placement, corners = start, 0
     look: Look | None = None
     for plan in (_COARSE, _FINE) if coarse else (_FINE,):
         look = look_at(model, placement, images, renderer)
         if look is None:
             return None
-        texture, places = _texture(look, placement, images) if model.textured else (_NO_POINTS, _NO_PLACES)
+        points, places = _texture(look, placement, images) if texture and model.textured else (_NO_POINTS, _NO_PLACES)
         R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
         trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
         refine(
             look.points,
             look.normals,
-            texture,
+            points,
             places,
             R,
             t,
@@ -184,7 +204,7 @@ def fit(
             information,
         )
         placement = Placement(R, t)
-        corners = _consistent(texture, places, placement, images, look.crop.zoom)
+        corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
-    return Fit(placement, weigh(look, placement, images), corners)
+    return Fit(placement, weigh(look, placement, images), corners, look)

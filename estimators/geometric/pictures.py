@@ -50,11 +50,13 @@ class Crop:
         K: (3, 3) float64 intrinsics with the window folded in.
         rgb: (S, S, 3) uint8; black outside the frame.
         zoom: Pixels of the crop for one of the frame.
+        crop_from_frame: (2, 3) float64, the window as an affine map of pixels.
     """
 
     K: Array
     rgb: Array
     zoom: float
+    crop_from_frame: Array
 
 
 def crop_about(images: FrameImages, center_m: Array, diameter_m: float) -> Crop:
@@ -72,7 +74,7 @@ def crop_about(images: FrameImages, center_m: Array, diameter_m: float) -> Crop:
     frame_from_level = np.array([[factor, 0.0, (factor - 1) / 2], [0.0, factor, (factor - 1) / 2], [0.0, 0.0, 1.0]])
     crop_from_level = (crop_from_frame @ frame_from_level)[:2]
     rgb = cv2.warpAffine(image, crop_from_level, (CROP_PX, CROP_PX), flags=cv2.INTER_LINEAR)
-    return Crop(crop_from_frame @ K, rgb, zoom)
+    return Crop(crop_from_frame @ K, rgb, zoom, crop_from_frame[:2])
 
 
 def local_contrast(rgb: Array, mix: Array, mask: Array) -> Array:

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement, fit, look_at
+from estimators.geometric.fit import Fit, Look, Placement, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
-from estimators.geometric.pictures import CROP_PX, FrameImages
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.rendering import Renderer
 from schemas.arrays import Array
 
@@ -18,6 +18,8 @@ _CLASSES = 3
 _FINALISTS = 3
 _APART_COSINE = np.cos(np.radians(25.0))
 _APART_DIAMETERS = 0.12
+_BLIND, _CORNER = 0.5, 0.02  # what a likeness of nothing is worth, and one corner that is found again
+_HIDDEN_M = 0.02
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,7 +53,7 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
     final = [
         again
         for candidate in ranked[:_FINALISTS]
-        if (again := _candidate(model, candidate.fit.placement, mask, images, renderer, coarse=False)) is not None
+        if (again := _candidate(model, candidate.fit.placement, mask, images, renderer)) is not None
     ]
     return max(final, key=lambda candidate: candidate.rank).fit if final else None
 
@@ -64,16 +66,16 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
     shapes = [
         candidate
         for placement in _different_shapes(model, hypotheses)
-        if (candidate := _candidate(model, placement, mask, images, renderer, coarse=False)) is not None
+        if (candidate := _candidate(model, placement, mask, images, renderer, texture=False)) is not None
     ]
     shapes.sort(key=lambda candidate: -candidate.shape)
-    found = list(shapes)
+    found: list[Candidate] = []
     for shape in shapes[:_CLASSES]:
         if shape.shape < _KEPT_SHARE * shapes[0].shape:
             break
-        for turn in model.turns[1:]:
+        for turn in model.turns:
             turned = Placement(shape.fit.placement.R @ turn, shape.fit.placement.t)
-            candidate = _candidate(model, turned, mask, images, renderer, coarse=False)
+            candidate = _candidate(model, turned, mask, images, renderer)
             if candidate is not None:
                 found.append(candidate)
     found.sort(key=lambda candidate: -candidate.rank)
@@ -99,28 +101,22 @@ def _same_shape(model: ObjectModel, R: Array, t: Array, other: Placement) -> boo
 
 
 def _candidate(
-    model: ObjectModel, start: Placement, mask: Array, images: FrameImages, renderer: Renderer, *, coarse: bool
+    model: ObjectModel, start: Placement, mask: Array, images: FrameImages, renderer: Renderer, *, texture: bool = True
 ) -> Candidate | None:
-    found = fit(model, start, images, renderer, coarse=coarse)
+    found = fit(model, start, images, renderer, coarse=False, texture=texture)
     if found is None:
         return None
-    evidence = found.evidence
-    shape = evidence.geometry * overlap(model, found.placement, mask, images, renderer)
-    likeness = 0.3 + max(0.0, evidence.contrast) + max(0.0, evidence.chroma) + 0.02 * found.corners
+    shape = found.evidence.geometry * overlap(found.look, mask, images)
+    likeness = _BLIND + _CORNER * found.corners
+    if model.textured:
+        likeness += resemblance(found.look, in_crop(mask.astype(np.uint8), found.look) > 0)
     return Candidate(found, shape, shape * likeness)
 
 
-def overlap(model: ObjectModel, placement: Placement, mask: Array, images: FrameImages, renderer: Renderer) -> float:
-    """Intersection over union of the outline and a mask, without what something nearer hides; 0 out of view."""
-    look = look_at(model, placement, images, renderer)
-    if look is None:
-        return 0.0
-    zoom = look.crop.zoom
-    shift = look.crop.K[:2, 2] - zoom * images.K[:2, 2]
-    crop_from_frame = np.array([[zoom, 0.0, shift[0]], [0.0, zoom, shift[1]]])
-    size = (CROP_PX, CROP_PX)
-    seen = cv2.warpAffine(mask.astype(np.uint8), crop_from_frame, size, flags=cv2.INTER_NEAREST) > 0
-    measured = cv2.warpAffine(images.depth_m, crop_from_frame, size, flags=cv2.INTER_NEAREST)
-    hidden = (measured > 0) & (measured < look.depth_m - 0.02) & ~seen
+def overlap(look: Look, mask: Array, images: FrameImages) -> float:
+    """Intersection over union of a drawn outline and a mask, without what something nearer hides."""
+    seen = in_crop(mask.astype(np.uint8), look) > 0
+    measured = in_crop(images.depth_m, look)
+    hidden = (measured > 0) & (measured < look.depth_m - _HIDDEN_M) & ~seen
     drawn = look.mask & ~hidden
     return float((seen & drawn).sum() / max(1, (seen | drawn).sum()))
