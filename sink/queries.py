@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection, Engine, RowMapping, func, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.exc import DBAPIError
 
 from schemas import Estimate, Overloaded, Pose, PoseEvent, SeqRange, State
@@ -152,7 +153,7 @@ def _job_views(connection: Connection, job_id: str | None) -> list[JobView]:
     states = (
         select(StatusEventRow.job_id, StatusEventRow.status, StatusEventRow.reason)
         .where(StatusEventRow.kind == "job")
-        .distinct(StatusEventRow.job_id)
+        .ext(distinct_on(StatusEventRow.job_id))
         .order_by(StatusEventRow.job_id, StatusEventRow.at_ns.desc(), StatusEventRow.record_offset.desc())
     )
     if job_id is not None:
