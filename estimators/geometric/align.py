@@ -120,21 +120,31 @@ def pixel_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, tru
 
 
 @njit(nogil=True, cache=True)
+def _update(
+    points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, matches: Array, cam: Array,
+    trust: Array, pixel_trust: Array, damping: Array, H: Array,
+) -> bool:  # fmt: skip
+    """One damped step from given matches; H becomes the information without damping. False where there is no step."""
+    g, step = np.zeros(6), np.zeros(6)
+    H[:] = 0.0
+    depth_rows(points, normals, R, t, matches, trust, H, g)
+    pixel_rows(texture, places, R, t, cam, pixel_trust, H, g)
+    damped = H.copy()
+    for i in range(6):
+        damped[i, i] += damping[0] if i < 3 else damping[1]
+    if not solve6(damped, g, step):
+        return False
+    turn_by(step[:3], R)
+    t += step[3:]
+    return True
+
+
+@njit(nogil=True, cache=True)
 def refine(
-    points: Array,
-    normals: Array,
-    texture: Array,
-    places: Array,
-    R: Array,
-    t: Array,
-    depth: Array,
-    cam: Array,
-    plan: Array,
-    pixel_trust: Array,
-    damping: Array,
-    H: Array,
-) -> int:
-    """Move a pose (R, t in place) so that the model's points fit depth and colour.
+    points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, depth: Array, cam: Array,
+    plan: Array, pixel_trust: Array, damping: Array, H: Array,
+) -> None:  # fmt: skip
+    """Move a pose (R, t in place) so that the model's points fit depth and colour; two steps a round of matching.
 
     Args:
         points: See ``match``, as are R, t, depth and cam.
@@ -148,79 +158,35 @@ def refine(
         plan: (P, 4) float64, one round each: search radius, stride, sigma and robust scale, metres.
         pixel_trust: See ``pixel_rows``.
         damping: (2,) Tikhonov terms for turn and shift.
-        H: (6, 6) float64, becomes the information of the last update, without damping (lower half).
-
-    Returns:
-        Matches of the last round.
+        H: (6, 6) float64, becomes the information of the last step, without damping (lower half).
     """
     matches = np.zeros((points.shape[0], 4))
-    g, step = np.zeros(6), np.zeros(6)
-    damped = np.zeros((6, 6))
-    found = 0
     for k in range(plan.shape[0]):
-        found = match(points, R, t, depth, cam, plan[k, :2], matches)
+        match(points, R, t, depth, cam, plan[k, :2], matches)
         for _ in range(2):
-            H[:] = 0.0
-            g[:] = 0.0
-            depth_rows(points, normals, R, t, matches, plan[k, 2:], H, g)
-            pixel_rows(texture, places, R, t, cam, pixel_trust, H, g)
-            damped[:] = H
-            for i in range(6):
-                damped[i, i] += damping[0] if i < 3 else damping[1]
-            if not solve6(damped, g, step):
+            if not _update(points, normals, texture, places, R, t, matches, cam, plan[k, 2:], pixel_trust, damping, H):
                 break
-            turn_by(step[:3], R)
-            t += step[3:]
-    return found
 
 
 @njit(nogil=True, cache=True)
 def refine_all(
-    points: Array,
-    normals: Array,
-    view: Array,
-    R: Array,
-    t: Array,
-    depth: Array,
-    cam: Array,
-    plan: Array,
+    points: Array, normals: Array, view: Array, R: Array, t: Array, depth: Array, cam: Array, plan: Array,
     damping: Array,
-) -> Array:
-    """Move many hypotheses, each with the points of its own view.
+) -> None:  # fmt: skip
+    """Move many hypotheses (R, t in place) by depth, each with the points of its own view.
 
     Args:
         points: (V, N, 3) float64.
         normals: (V, N, 3) float64.
         view: (B,) int64, the view of each hypothesis.
-        R: (B, 3, 3) float64, moved in place.
-        t: (B, 3) float64, moved in place.
+        R: (B, 3, 3) float64.
+        t: (B, 3) float64.
         depth: See ``match``.
         cam: (4,).
         plan: See ``refine``.
         damping: (2,).
-
-    Returns:
-        (B,) float64: share of the points within the last round's robust scale of their match's plane.
     """
-    count = points.shape[1]
     nothing, nowhere = np.zeros((0, 3)), np.zeros((0, 2))
     H, trust = np.zeros((6, 6)), np.ones(2)
-    share = np.zeros(R.shape[0])
-    matches = np.zeros((count, 4))
     for b in range(R.shape[0]):
-        p, n = points[view[b]], normals[view[b]]
-        refine(p, n, nothing, nowhere, R[b], t[b], depth, cam, plan, trust, damping, H)
-        match(p, R[b], t[b], depth, cam, plan[-1, :2], matches)
-        good = 0
-        for i in range(count):
-            if matches[i, 3] == 0.0:
-                continue
-            residual = 0.0
-            for k in range(3):
-                q = R[b, k, 0] * p[i, 0] + R[b, k, 1] * p[i, 1] + R[b, k, 2] * p[i, 2] + t[b, k]
-                m = R[b, k, 0] * n[i, 0] + R[b, k, 1] * n[i, 1] + R[b, k, 2] * n[i, 2]
-                residual += m * (matches[i, k] - q)
-            if abs(residual) < plan[-1, 3]:
-                good += 1
-        share[b] = good / count
-    return share
+        refine(points[view[b]], normals[view[b]], nothing, nowhere, R[b], t[b], depth, cam, plan, trust, damping, H)

@@ -18,9 +18,8 @@ from schemas.arrays import Array
 _COARSE = np.array([[0.07, 0.005, 0.02, 0.05], [0.05, 0.005, 0.015, 0.03], [0.04, 0.005, 0.012, 0.02]])
 _FINE = np.array([[0.03, 0.004, 0.008, 0.01], [0.02, 0.003, 0.006, 0.01], [0.015, 0.0025, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
-_SAMPLES = 300
-_PIXEL_SIGMA = 4.0  # of the crop
-_PIXEL_CUT = 5.0
+_SAMPLES = 450
+_PIXEL_SIGMA, _PIXEL_CUT = 2.0, 3.0  # of the crop
 _AGREE_PX = 2.5
 _NEAR = np.ones((9, 9), np.uint8)
 _NO_POINTS, _NO_PLACES = np.zeros((0, 3)), np.zeros((0, 2))
@@ -187,24 +186,20 @@ def fit(
         if look is None:
             return None
         points, places = _texture(look, placement, images) if texture and model.textured else (_NO_POINTS, _NO_PLACES)
-        R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
-        trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
-        refine(
-            look.points,
-            look.normals,
-            points,
-            places,
-            R,
-            t,
-            images.depth_m,
-            images.cam,
-            plan,
-            trust,
-            _DAMPING,
-            information,
-        )
-        placement = Placement(R, t)
+        placement = _moved(look, placement, points, places, images, plan)
         corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
     return Fit(placement, weigh(look, placement, images), corners, look)
+
+
+def _moved(
+    look: Look, placement: Placement, texture: Array, places: Array, images: FrameImages, plan: Array
+) -> Placement:
+    """The placement after one pass; the wide one needs only every second point."""
+    every = 2 if plan is _COARSE else 1
+    points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
+    R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
+    trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
+    refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, information)
+    return Placement(R, t)

@@ -89,38 +89,49 @@ class Mesh:
         Args:
             vertices_m: (V, 3) metres.
             faces: (F, 3) indices of vertices.
-            name: For messages.
-            uv: (V, 2) texture coordinates, v upwards; with ``texture``.
-            texture: (Ht, Wt, 3) uint8 RGB.
-            colors: (V, 3) uint8 RGB.
+            name: See the attributes, as uv, texture and colors.
+            uv: (V, 2).
+            texture: (Ht, Wt, 3).
+            colors: (V, 3).
 
         Raises:
-            ValueError: No face, an index beyond the vertices, or numbers that are not finite.
+            ValueError: No face, an index beyond the vertices, other shapes, or numbers that are not finite.
         """
         points = checked_finite(f"vertices of {name}", vertices_m, (None, 3))
-        triangles = checked(f"faces of {name}", faces, (None, 3), np.int32)
-        if not len(triangles) or triangles.min() < 0 or triangles.max() >= len(points):
-            msg = f"mesh {name}: expected faces over its {len(points)} vertices, got {len(triangles)} faces"
-            raise ValueError(msg)
-        _, merged = np.unique(points, axis=0, return_inverse=True)
-        triangles, positions = _without_slivers(triangles, merged.reshape(-1)[triangles])
-        closed = is_closed(positions)
-        if closed and signed_volume(points, triangles) < 0:
-            triangles, positions = triangles[:, ::-1].copy(), positions[:, ::-1].copy()
+        triangles, positions, closed = _outwards(points, _faces(name, faces, len(points)))
         corners = corner_normals(points, triangles, positions, _CREASE_COSINE)
         keep, index = _split(triangles, corners)
         source = triangles.reshape(-1)[keep]
         return Mesh(
-            name=name,
-            vertices_m=points[source].astype(np.float32),
-            faces=index,
-            normals=corners.reshape(-1, 3)[keep].astype(np.float32),
-            diameter_m=diameter_of(points[np.unique(triangles)]),
-            closed=closed,
-            uv=None if uv is None else np.asarray(uv)[source],
+            name,
+            points[source].astype(np.float32),
+            index,
+            corners.reshape(-1, 3)[keep].astype(np.float32),
+            diameter_of(points[np.unique(triangles)]),
+            closed,
+            uv=None if uv is None else checked("uv", uv, (len(points), 2), np.float32)[source],
             texture=texture,
-            colors=None if colors is None else np.asarray(colors)[source],
+            colors=None if colors is None else checked("colors", colors, (len(points), 3), np.uint8)[source],
         )
+
+
+def _faces(name: str, faces: Array, vertices: int) -> Array:
+    """(F, 3) int32 faces whose indices are known to be good."""
+    triangles = checked(f"faces of {name}", faces, (None, 3), np.int32)
+    if not len(triangles) or triangles.min() < 0 or triangles.max() >= vertices:
+        msg = f"mesh {name}: expected faces over its {vertices} vertices, got {len(triangles)} faces"
+        raise ValueError(msg)
+    return triangles
+
+
+def _outwards(points: Array, triangles: Array) -> tuple[Array, Array, bool]:
+    """Faces without slivers, the same over merged places, and whether they are closed; then turned outwards."""
+    _, merged = np.unique(points, axis=0, return_inverse=True)
+    triangles, positions = _without_slivers(triangles, merged.reshape(-1)[triangles])
+    closed = is_closed(positions)
+    if closed and signed_volume(points, triangles) < 0:
+        return triangles[:, ::-1].copy(), positions[:, ::-1].copy(), closed
+    return triangles, positions, closed
 
 
 def _without_slivers(triangles: Array, positions: Array) -> tuple[Array, Array]:

@@ -83,6 +83,24 @@ def _sample(texture: Array, s: float, t: float, out: Array) -> None:
 
 
 @njit(fastmath=True, nogil=True, cache=True, inline="always")
+def _colour(
+    face: Array, at_a: float, at_b: float, at_c: float, uv: Array, texture: Array, colors: Array, out: Array
+) -> None:
+    """The colour of a face at barycentric coordinates: texture, else vertex colours, else grey."""
+    a, b, c = face[0], face[1], face[2]
+    if uv.shape[0]:
+        s = at_a * uv[a, 0] + at_b * uv[b, 0] + at_c * uv[c, 0]
+        t = at_a * uv[a, 1] + at_b * uv[b, 1] + at_c * uv[c, 1]
+        _sample(texture, s, t, out)
+    else:
+        for k in range(3):
+            mixed = _F(GREY)
+            if colors.shape[0]:
+                mixed = at_a * _F(colors[a, k]) + at_b * _F(colors[b, k]) + at_c * _F(colors[c, k]) + _F(0.5)
+            out[k] = np.uint8(min(max(mixed, _F(0)), _F(255)))
+
+
+@njit(fastmath=True, nogil=True, cache=True, inline="always")
 def _shade(
     screen: Array,
     faces: Array,
@@ -116,33 +134,14 @@ def _shade(
     length = _F(1) / np.sqrt(nx * nx + ny * ny + nz * nz + _F(1e-20))
     for k in range(3):
         normal[v, u, k] = (rotation[k, 0] * nx + rotation[k, 1] * ny + rotation[k, 2] * nz) * length
-    if uv.shape[0]:
-        s = at_a * uv[a, 0] + at_b * uv[b, 0] + at_c * uv[c, 0]
-        t = at_a * uv[a, 1] + at_b * uv[b, 1] + at_c * uv[c, 1]
-        _sample(texture, s, t, rgb[v, u])
-    else:
-        for k in range(3):
-            mixed = _F(GREY)
-            if colors.shape[0]:
-                mixed = at_a * _F(colors[a, k]) + at_b * _F(colors[b, k]) + at_c * _F(colors[c, k]) + _F(0.5)
-            rgb[v, u, k] = np.uint8(min(max(mixed, _F(0)), _F(255)))
+    _colour(faces[f], at_a, at_b, at_c, uv, texture, colors, rgb[v, u])
 
 
 @njit(fastmath=True, nogil=True, cache=True)
 def draw(
-    points_t: Array,
-    faces: Array,
-    looks: tuple[Array, ...],
-    cull: bool,
-    projections: Array,
-    rotations: Array,
-    label: int,
-    inv_depth: Array,
-    index: Array,
-    depth: Array,
-    rgb: Array,
-    normal: Array,
-) -> None:
+    points_t: Array, faces: Array, looks: tuple[Array, ...], cull: bool, projections: Array, rotations: Array,
+    label: int, inv_depth: Array, index: Array, depth: Array, rgb: Array, normal: Array,
+) -> None:  # fmt: skip
     """Draw a mesh at N poses into N pictures that may already hold other meshes.
 
     Args:
@@ -154,10 +153,10 @@ def draw(
         rotations: (N, 3, 3) float32, of cam_from_obj.
         label: Written to ``index`` where this mesh is seen.
         inv_depth: (N, H, W) float32, 1/z of what is already drawn, 0 where nothing is; updated.
-        index: (N, H, W) int16; updated.
-        depth: (N, H, W) float32; updated.
-        rgb: (N, H, W, 3) uint8; updated.
-        normal: (N, H, W, 3) float32 in the camera's frame; updated.
+        index: (N, H, W) int16; updated, as are
+        depth: (N, H, W) float32,
+        rgb: (N, H, W, 3) uint8 and
+        normal: (N, H, W, 3) float32 in the camera's frame.
     """
     count, height, width = inv_depth.shape
     screen = np.empty(points_t.shape, np.float32)
@@ -166,10 +165,9 @@ def draw(
     for n in range(count):
         _transform(points_t, projections[n], screen)
         _fill(screen, faces, cull, inv_depth[n], face_id, window)
-        rotation = rotations[n]
         for v in range(window[0], window[1] + 1):
             for u in range(window[2], window[3] + 1):
                 if face_id[v, u] >= 0:
-                    _shade(screen, faces, looks, rotation, v, u, face_id, inv_depth[n], depth[n], rgb[n], normal[n])
+                    _shade(screen, faces, looks, rotations[n], v, u, face_id, inv_depth[n], depth[n], rgb[n], normal[n])
                     index[n, v, u] = label
                     face_id[v, u] = -1
