@@ -52,20 +52,25 @@ class GeometricEstimator:
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
         images, models = _images(frame), self._jobs[frame.job_id]
-        masks = frame.masks or {}
-        found: dict[str, Estimate] = {}
-        for name in objects:
-            best = register(models[name], masks[name], images, self._renderer) if name in masks else None
-            found[name] = first_estimate(models[name], best, frame)
-        return found
+        return {name: self._find(models[name], name, frame, images) for name in objects}
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
-        """See ``Estimator.track``."""
+        """See ``Estimator.track``; one that never had a pose is registered where the frame has its mask."""
         return [self._track(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
 
     def _track(self, frame: Frame, priors: Estimates) -> Estimates:
         images, models = _images(frame), self._jobs[frame.job_id]
-        return {name: follow(models[name], prior, frame, images, self._renderer) for name, prior in priors.items()}
+        return {
+            name: self._find(models[name], name, frame, images)
+            if prior.cam_from_obj is None
+            else follow(models[name], prior, frame, images, self._renderer)
+            for name, prior in priors.items()
+        }
+
+    def _find(self, model: ObjectModel, name: str, frame: Frame, images: FrameImages) -> Estimate:
+        mask = (frame.masks or {}).get(name)
+        found = None if mask is None else register(model, mask, images, self._renderer)
+        return first_estimate(model, found, frame)
 
 
 def _images(frame: Frame) -> FrameImages:

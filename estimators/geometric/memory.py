@@ -23,7 +23,7 @@ class Memory:
         captured_ns: When the last handled frame was taken; 0 where unknown.
         tries: Frames since the object was lost.
         good: Frames with a trusted score so far.
-        bad: Frames in a row with a score that is not trusted.
+        bad: Frames in a row with a score at which an object is about to be lost.
         turn_rad_s: (3,) float64 rotation vector a second, camera's axes.
         shift_m_s: (3,) float64 of the object's centre, metres a second.
         mean_score: Running mean of trusted scores; 0 before the first.

@@ -13,6 +13,7 @@ from estimators.rendering import Renderer
 from schemas.arrays import Array
 
 _KEPT_SHARE = 0.8
+_LEAST_SHAPE = 0.3  # below, the mask shows something else
 _SHAPES = 6
 _CLASSES = 3
 _FINALISTS = 3
@@ -38,7 +39,7 @@ class Candidate:
 
 
 def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Fit | None:
-    """The best placement under a mask; None where mask or depth hold too little.
+    """The best placement under a mask; None where mask or depth hold too little, or nothing fits them.
 
     Depth and outline find the shape's poses; the turns that leave the shape as it is are told apart by
     colour after each was refined, as 2 mm of misplacement already spoil a comparison of pictures.
@@ -55,7 +56,8 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
         for candidate in ranked[:_FINALISTS]
         if (again := _candidate(model, candidate.fit.placement, mask, images, renderer)) is not None
     ]
-    return max(final, key=lambda candidate: candidate.rank).fit if final else None
+    best = max(final, key=lambda candidate: candidate.rank) if final else None
+    return best.fit if best is not None and best.shape >= _LEAST_SHAPE else None
 
 
 def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> list[Candidate]:

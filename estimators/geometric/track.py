@@ -55,9 +55,13 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         frame: The frame.
         images: The same frame's images.
         renderer: What draws.
+
+    Raises:
+        ValueError: The prior has no pose.
     """
     if prior.cam_from_obj is None:
-        return Estimate(None, 0.0, State.LOST, memory=prior.memory)
+        msg = "prior: expected a pose to follow, got none"
+        raise ValueError(msg)
     memory = Memory.unpack(prior.memory)
     if memory is None:
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
@@ -77,7 +81,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence.likeness)
     else:
-        memory = replace(memory, bad=memory.bad + 1 if score < LOST_SCORE else memory.bad)
+        memory = replace(memory, bad=memory.bad + 1 if score < LOST_SCORE else 0)
     return Estimate(pose, score, State.TRACKED, memory=memory.pack())
 
 

@@ -169,6 +169,21 @@ def test_an_empty_mask_and_no_mask_leave_the_object_lost(bench: Bench) -> None:
         assert after["cube"].state is State.LOST
 
 
+def test_an_object_that_comes_later_is_registered_when_its_mask_comes(bench: Bench) -> None:
+    prior = bench.estimator.register(bench.studio.frame(0, {}), ["cube"])
+    assert prior["cube"].state is State.LOST
+    (prior,) = bench.estimator.track([bench.studio.frame(1, {"cube": walk(1)}, masks=True)], [prior])
+    assert prior["cube"].state is State.REGISTERED
+    assert errors(prior["cube"], walk(1)) < (2.0, 2.0)
+
+
+def test_a_mask_of_something_else_leaves_the_object_lost(bench: Bench) -> None:
+    wall = np.zeros((240, 320), np.bool_)
+    wall[40:200, 10:310] = True
+    frame = masked(bench.studio.frame(0, {}), wall)
+    assert bench.estimator.register(frame, ["cube"])["cube"].state is State.LOST
+
+
 def test_a_mask_without_any_depth_under_it_leaves_the_object_lost(bench: Bench) -> None:
     frame = bench.studio.frame(0, {"cube": walk(0)}, masks=True)
     for nothing in (0.0, np.nan):
