@@ -9,6 +9,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
+from consumers.broker import Partition
+from consumers.kafka import KafkaBroker
 from schemas import BadMessage, PoseEvent, PosestreamError, StatusEvent
 from schemas.codec import Codec
 from schemas.topics import MESSAGE_LIMIT_BYTES, POSES, STATUS, frames_topic
@@ -79,6 +81,7 @@ class EventFeed:
         metrics: SinkMetrics,
     ) -> None:
         self._consumer = _consumer(kafka)
+        self._ends_of = KafkaBroker(kafka).reader()
         self._codec = codec
         self._on_pose = on_pose
         self._on_status = on_status
@@ -106,14 +109,15 @@ class EventFeed:
                 for topic in (POSES, STATUS)
                 for number in self._consumer.list_topics(topic, _ASK_S).topics[topic].partitions
             ]
-            # asked now, not left to the first fetch: what is published after `on_ready` must be heard
-            return [
-                TopicPartition(one.topic, one.partition, self._consumer.get_watermark_offsets(one, _ASK_S)[1])
-                for one in places
-            ]
+            # asked now, not left to the first fetch: what is published after `on_ready` must be heard; by a
+            # reader of ours, which waits for the leaders of topics that were only just made
+            ends = [self._ends_of.end(Partition(one.topic, one.partition)) for one in places]
+            return [TopicPartition(one.topic, one.partition, end) for one, end in zip(places, ends, strict=True)]
         except KafkaException as error:
             msg = f"notifier: expected topics {POSES} and {STATUS}, got: {error.args[0]}"
             raise FeedFailed(msg) from error
+        finally:
+            self._ends_of.close()
 
     def _take(self, message: Message) -> None:
         value = message.value()
