@@ -126,7 +126,9 @@ def _warm_up(estimator: Estimator, job: Job, shot: Shot, source: Source, start: 
 
 
 def _frame(job: Job, seq: int, shot: Shot, source: Source) -> Frame:
-    return Frame(job.id, RUN_ID, seq, round(shot.at_s * 1e9), source.camera, shot.rgb, shot.depth_m, shot.masks)
+    return Frame(
+        job.id, RUN_ID, seq, round(shot.at_s * 1e9), shot.camera or source.camera, shot.rgb, shot.depth_m, shot.masks
+    )
 
 
 def _started(estimator: Estimator, frame: Frame, source: Source, start: Start) -> Mapping[str, Estimate]:

@@ -1,6 +1,6 @@
 """What a producer counts for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from producers.publish import Counts
 
@@ -16,27 +16,29 @@ class ProducerMetrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        self._frames = self._count("frames", "frames read from the source")
-        self._delivered = self._count("delivered", "frames acknowledged by the broker")
-        self._dropped = self._count("dropped", "frames given up on and published as ranges")
-        self._bytes = self._count("sent_bytes", "bytes of encoded frames")
+        self._frames = self._counter("frames", "frames read from the source")
+        self._delivered = self._counter("delivered", "frames acknowledged by the broker")
+        self._dropped = self._counter("dropped", "frames given up on and published as ranges")
+        self._bytes = self._counter("sent_bytes", "bytes of encoded frames, before the client compresses them")
         self._latency = Histogram(
             "posestream_producer_delivery_seconds",
             "from publishing to acknowledgement",
             buckets=_LATENCY_S,
             registry=self.registry,
         )
+        self._seen = Counts()
 
     def delivered(self, seconds: float) -> None:
         """One frame was acknowledged after so long."""
         self._latency.observe(seconds)
 
     def follow(self, counts: Counts) -> None:
-        """Take over the publisher's counts."""
-        self._frames.set(counts.frames)
-        self._delivered.set(counts.delivered)
-        self._dropped.set(counts.dropped)
-        self._bytes.set(counts.sent_bytes)
+        """Take over the publisher's counts, which only rise."""
+        self._frames.inc(counts.frames - self._seen.frames)
+        self._delivered.inc(counts.delivered - self._seen.delivered)
+        self._dropped.inc(counts.dropped - self._seen.dropped)
+        self._bytes.inc(counts.sent_bytes - self._seen.sent_bytes)
+        self._seen = Counts(counts.frames, counts.delivered, counts.dropped, counts.sent, counts.sent_bytes)
 
-    def _count(self, name: str, text: str) -> Gauge:
-        return Gauge(f"posestream_producer_{name}", text, registry=self.registry)
+    def _counter(self, name: str, text: str) -> Counter:
+        return Counter(f"posestream_producer_{name}", text, registry=self.registry)

@@ -1,31 +1,25 @@
 """Frames to their topic: encoded, counted, and none dropped in silence."""
 
 import logging
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka import KafkaError
 
-from schemas import BadMessage, Frame, Job, Mode, PosestreamError, SeqRange, StatusEvent, StatusKind
+from producers.client import LARGEST_BYTES, DeliveryError, JobClient, is_hopeless
+from producers.skipped import SkippedFrames
+from schemas import BadMessage, Frame, Job, Mode, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
-from schemas.topics import MESSAGE_LIMIT_BYTES, STATUS, frames_topic
+from schemas.topics import STATUS, frames_topic
 
 _log = logging.getLogger("posestream.producers")
 
-END_OF_STREAM = "end of stream"
-
-_LIVE_DELIVERY_MS = 5_000  # an older frame of a camera is of no use
-_ALL_DELIVERY_MS = 300_000
+_PATIENCE_S = 300.0
 _POLL_S = 0.02
-_QUEUE_KBYTES = 65_536
-
-
-class DeliveryError(PosestreamError):
-    """The broker did not take a frame that must not be lost."""
+_TOO_LARGE = f"larger than a message may be ({LARGEST_BYTES} bytes)"
+_NO_ROOM = "too many frames wait for the broker"
 
 
 @dataclass(slots=True)
@@ -33,82 +27,102 @@ class Counts:
     """What became of the frames of this process.
 
     Attributes:
-        frames: Handed to the publisher.
+        frames: Handed to the publisher, damaged pictures included.
         delivered: Acknowledged by the broker.
-        dropped: Given up on: no room, too late, or larger than a message may be; all published as ranges.
-        sent_bytes: Size of the messages handed to the client.
-        last_offset: Of the newest acknowledged frame; -1 before the first.
+        dropped: Given up on: damaged, too large, no room, or too late; their ranges are on ``status``.
+        sent: Handed to the client.
+        sent_bytes: Size of their messages, before the client compresses them.
     """
 
     frames: int = 0
     delivered: int = 0
     dropped: int = 0
+    sent: int = 0
     sent_bytes: int = 0
-    last_offset: int = -1
 
 
 class FramePublisher:
-    """Publishes the frames of one job. Not thread-safe.
+    """Publishes the frames of one run of one job, in order. Not thread-safe.
 
-    In mode ``all`` it waits where the queue is full and raises where a frame cannot be delivered; in mode
-    ``live`` it drops the frame. Dropped frames are published as a range on ``status`` before the next frame.
+    In mode ``all`` it waits while the queue is full. In mode ``live`` a frame is dropped where the queue is full, or
+    where the broker does not take it in time. Dropped frames are published as ranges on ``status``, before the next
+    frame where that is possible.
 
     Args:
-        kafka: Bootstrap servers.
+        client: Sends the records.
         codec: Encodes the frames.
-        job: Gives topic, partition and mode.
+        job: Gives topic and mode.
+        run_id: The run.
         encoding: How pictures are encoded.
         queue_frames: How many may wait for the broker.
         on_delivered: Called with seconds from publishing to acknowledgement.
-        now_ns: Nanoseconds since the Unix epoch.
+        stopped: Whether to wait no longer for room.
+        clock_s: Monotonic seconds.
     """
 
     def __init__(
         self,
-        kafka: str,
+        client: JobClient,
         codec: Codec,
         job: Job,
+        run_id: str,
         encoding: FrameEncoding,
         queue_frames: int,
+        *,
         on_delivered: Callable[[float], None] = lambda _: None,
-        now_ns: Callable[[], int] = time.time_ns,
+        stopped: Callable[[], bool] = lambda: False,
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self.counts = Counts()
+        self._client = client
         self._codec = codec
         self._job = job
+        self._run_id = run_id
         self._encoding = encoding
         self._queue_frames = queue_frames
         self._on_delivered = on_delivered
-        self._now_ns = now_ns
+        self._stopped = stopped
+        self._clock_s = clock_s
         self._topic = frames_topic(job.pool)
-        self._dropped: SeqRange | None = None
+        self._skipped = SkippedFrames()
         self._waiting = 0
-        self._failed: KafkaError | None = None
-        self._producer = Producer(_config(kafka, job.mode))
+        self._news_s = clock_s()
+        self._failed = ""
 
-    def publish(self, frame: Frame) -> None:
-        """Send a frame, or count it as dropped; blocks in mode ``all`` while the queue is full.
+    def publish(self, frame: Frame) -> bool:
+        """Send a frame, or drop it; waits for room in mode ``all``.
+
+        Returns:
+            False where everything stops before there was room: then nothing happened to the frame.
 
         Raises:
-            DeliveryError: Mode ``all``, and an earlier frame could not be delivered.
+            DeliveryError: The broker refuses the job's records, or mode ``all`` and it took none for 5 minutes.
         """
-        self.counts.frames += 1
-        self._producer.poll(0)
-        self._check()
-        try:
-            value = self._codec.encode(self._topic, frame, self._encoding)
-        except BadMessage as error:
-            _log.error("frame %d of job %s cannot be sent: %s", frame.seq, frame.job_id, error)
-            self._drop(frame, str(error))
-            return
-        if self._waiting >= self._queue_frames and self._job.mode is Mode.LIVE:
-            self._drop(frame, f"{self._waiting} frames wait for the broker")
-            return
-        while self._waiting >= self._queue_frames:
-            self._producer.poll(_POLL_S)
+        self.serve()
+        live = self._job.mode is Mode.LIVE
+        if live and self._full():  # before the work of encoding
+            self.skip(frame.seq, _NO_ROOM)
+            return True
+        value = self._encoded(frame)
+        if value is None:
+            self.skip(frame.seq, _TOO_LARGE)
+            return True
+        self._tell_skipped()
+        while not self._send(frame.seq, value):
+            if live:
+                self.skip(frame.seq, _NO_ROOM)
+                return True
+            if self._stopped():
+                return False
+            self._client.poll(_POLL_S)
             self._check()
-        self._explain(frame.run_id)
-        self._send(frame, value)
+        self.counts.frames += 1
+        return True
+
+    def skip(self, seq: int, reason: str) -> None:
+        """Count a frame that will not be sent; its range is published with the next frame, or at the end."""
+        self.counts.frames += 1
+        self._drop(seq, reason)
 
     def serve(self) -> None:
         """Notice deliveries; for callers that wait for something else.
@@ -116,99 +130,112 @@ class FramePublisher:
         Raises:
             DeliveryError: As ``publish``.
         """
-        self._producer.poll(0)
+        self._client.poll(0)
         self._check()
 
-    def finish(self, run_id: str, last_seq: int, timeout_s: float, *, ended: bool) -> None:
-        """Wait for every frame, then publish the end of the stream.
-
-        Args:
-            run_id: The run.
-            last_seq: Its last frame; -1 where it had none.
-            timeout_s: How long to wait.
-            ended: Whether the source is at its end; else the run may go on later.
+    def tell(self, reason: str, frames: SeqRange | None, timeout_s: float) -> None:
+        """Publish a status of the stream after all that went before, and wait until it is delivered.
 
         Raises:
-            DeliveryError: Frames are still waiting, or one could not be delivered in mode ``all``.
+            DeliveryError: Not taken in time.
         """
-        self._explain(run_id)
-        self._settle(timeout_s)
-        if ended and last_seq >= 0:
-            self._status(run_id, StatusKind.STREAM, END_OF_STREAM, SeqRange(0, last_seq))
-            self._settle(timeout_s)
+        self.settle(timeout_s)
+        self._status(StatusKind.STREAM, reason, frames, self._fail)
+        self.settle(timeout_s)
 
-    def _settle(self, timeout_s: float) -> None:
-        left = self._producer.flush(timeout_s)
-        self._check()
-        if left:
-            msg = f"job {self._job.id}: {left} messages not delivered within {timeout_s:.0f} s; is the broker up?"
-            raise DeliveryError(msg)
+    def settle(self, timeout_s: float) -> None:
+        """Wait until every frame is delivered, or dropped and its range delivered.
 
-    def _send(self, frame: Frame, value: bytes) -> None:
-        sent_s = time.monotonic()
+        Raises:
+            DeliveryError: Not within ``timeout_s``.
+        """
+        until_s = self._clock_s() + timeout_s
+        while True:
+            self._tell_skipped()
+            left = self._client.flush(until_s - self._clock_s())
+            self._check()
+            if not left and not self._skipped:
+                return
+            if self._clock_s() >= until_s:
+                self._client.abandon()
+                waiting = f"{left} records and the ranges of {len(self._skipped)} dropped frames"
+                msg = f"job {self._job.id}: {waiting} not taken by Kafka at {self._client.address} in {timeout_s:.0f} s"
+                raise DeliveryError(msg)
 
-        def settled(error: KafkaError | None, message: Message) -> None:
-            self._waiting -= 1
-            if error is None:
-                self.counts.delivered += 1
-                self.counts.last_offset = max(self.counts.last_offset, message.offset() or 0)
-                self._on_delivered(time.monotonic() - sent_s)
-            elif self._job.mode is Mode.LIVE:
-                self._drop(frame, f"not delivered: {error}")
-            else:
-                self._failed = error
+    def _encoded(self, frame: Frame) -> bytes | None:
+        """The message; None where it is larger than a message may be."""
+        try:
+            value = self._codec.encode(self._topic, frame, self._encoding)
+        except BadMessage as error:
+            _log.error("job %s, frame %d: %s", self._job.id, frame.seq, error)
+            return None
+        return value if len(value) <= LARGEST_BYTES else None
 
-        self._producer.produce(
-            self._topic,
-            value,
-            key=self._job.id.encode(),
-            partition=self._job.partition,
-            headers=[("traceparent", _traceparent())],
-            on_delivery=settled,
-        )
+    def _full(self) -> bool:
+        return self._waiting >= self._queue_frames
+
+    def _send(self, seq: int, value: bytes) -> bool:
+        """Whether there was room for it."""
+        at_s = self._clock_s()
+
+        def settled(error: KafkaError | None) -> None:
+            self._settled(seq, at_s, error)
+
+        if self._full() or not self._client.send(self._topic, value, settled, traced=True):
+            return False
+        if not self._waiting:
+            self._news_s = at_s
         self._waiting += 1
+        self.counts.sent += 1
         self.counts.sent_bytes += len(value)
+        return True
 
-    def _drop(self, frame: Frame, reason: str) -> None:
+    def _settled(self, seq: int, at_s: float, error: KafkaError | None) -> None:
+        self._waiting -= 1
+        self._news_s = self._clock_s()
+        if error is None:
+            self.counts.delivered += 1
+            self._on_delivered(self._news_s - at_s)
+        elif self._job.mode is Mode.LIVE and not is_hopeless(error):
+            self._drop(seq, f"not delivered: {error.str()}")
+        else:
+            self._fail(error)
+
+    def _fail(self, error: KafkaError) -> None:
+        self._failed = self._failed or error.str()
+
+    def _drop(self, seq: int, reason: str) -> None:
         self.counts.dropped += 1
-        _log.warning("frame %d of job %s dropped: %s", frame.seq, frame.job_id, reason)
-        known = self._dropped
-        if known is not None and known.first <= frame.seq <= known.last + 1:
-            self._dropped = SeqRange(known.first, max(known.last, frame.seq))
-            return
-        self._explain(frame.run_id)
-        self._dropped = SeqRange(frame.seq, frame.seq)
+        _log.warning("job %s: frame %d dropped: %s", self._job.id, seq, reason)
+        self._skipped.add(SeqRange(seq, seq), reason)
 
-    def _explain(self, run_id: str) -> None:
-        if self._dropped is not None:
-            self._status(run_id, StatusKind.SKIPPED, "dropped by the producer", self._dropped)
-            self._dropped = None
+    def _tell_skipped(self) -> None:
+        for frames, reason in self._skipped.take():
 
-    def _status(self, run_id: str, kind: StatusKind, reason: str, frames: SeqRange) -> None:
-        event = StatusEvent(self._job.id, run_id, kind, self._now_ns(), "", reason, frames)
-        value = self._codec.encode(STATUS, event)
-        self._producer.produce(STATUS, value, key=self._job.id.encode(), partition=self._job.partition)
+            def again(error: KafkaError, frames: SeqRange = frames, reason: str = reason) -> None:
+                self._skipped.add(frames, reason)
+                if is_hopeless(error):
+                    self._fail(error)
+
+            if not self._status(StatusKind.SKIPPED, f"dropped by the producer: {reason}", frames, again):
+                self._skipped.add(frames, reason)
+
+    def _status(
+        self, kind: StatusKind, reason: str, frames: SeqRange | None, on_error: Callable[[KafkaError], None]
+    ) -> bool:
+        """Whether there was room for it."""
+        event = StatusEvent(self._job.id, self._run_id, kind, time.time_ns(), "", reason, frames)
+
+        def settled(error: KafkaError | None) -> None:
+            if error is not None:
+                on_error(error)
+
+        return self._client.send(STATUS, self._codec.encode(STATUS, event), settled, traced=False)
 
     def _check(self) -> None:
-        if self._failed is not None:
-            msg = f"job {self._job.id}: a frame was not delivered to {self._topic}: {self._failed}"
-            raise DeliveryError(msg) from KafkaException(self._failed)
-
-
-def _config(kafka: str, mode: Mode) -> dict[str, Any]:
-    return {
-        "bootstrap.servers": kafka,
-        "enable.idempotence": True,
-        "acks": "all",
-        "linger.ms": 1,
-        "compression.type": "zstd",
-        "compression.level": 1,
-        "message.max.bytes": MESSAGE_LIMIT_BYTES,
-        "queue.buffering.max.kbytes": _QUEUE_KBYTES,
-        "delivery.timeout.ms": _LIVE_DELIVERY_MS if mode is Mode.LIVE else _ALL_DELIVERY_MS,
-    }
-
-
-def _traceparent() -> bytes:
-    """A new W3C trace context, sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()
+        if self._waiting and self._job.mode is Mode.ALL and self._clock_s() - self._news_s > _PATIENCE_S:
+            self._failed = f"no frame taken for {_PATIENCE_S:.0f} s; is Kafka at {self._client.address} up?"
+        if self._failed:
+            self._client.abandon()
+            msg = f"job {self._job.id}: {self._topic} did not take a record: {self._failed}"
+            raise DeliveryError(msg)

@@ -1,102 +1,81 @@
-"""Where an interrupted run stands, as the broker knows it: no file beside it can be wrong."""
+"""Where an interrupted run stands, as the broker knows it: no file beside it can be wrong.
 
-import time
-import uuid
-from collections.abc import Iterator
+A run tells ``status`` when it starts and when it ends; between the two, its last frame in the frames topic says how
+far it came.
+"""
+
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, Message, TopicPartition
+from confluent_kafka import Message
 
-from producers.publish import END_OF_STREAM
-from schemas import BadMessage, Job, PosestreamError, StatusEvent, StatusKind
+from producers.tail import TailReader
+from schemas import BadMessage, Job, JobStatus, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.topics import STATUS, frames_topic
 
-_CHUNK = 64  # records; frames are large
-_TIMEOUT_S = 20.0
+START_OF_STREAM = "start of stream: "
+"""Followed by the source's name: a run is only gone on with from the source that it started with."""
+END_OF_STREAM = "end of stream"
 
-
-class BrokerSilent(PosestreamError):
-    """The broker did not answer in time."""
+_CLOCKS_MS = 60_000  # how far the clocks of two machines that publish may be apart
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The last run of a job in the frames topic.
+    """A run of a job that has started and not ended.
 
     Attributes:
         run_id: The run.
+        source: Name of the source that it started with.
         next_seq: One after the last delivered frame.
-        ended: The run came to its end.
     """
 
     run_id: str
+    source: str
     next_seq: int
-    ended: bool
 
 
-def last_progress(kafka: str, codec: Codec, job: Job) -> Progress | None:
-    """How far the newest run of a job came; None where the topic holds no frame of it.
+def unfinished_run(kafka: str, codec: Codec, job: Job) -> Progress | None:
+    """How far the newest run of a job came; None where it has none, or where that came to its end.
 
     Raises:
         BrokerSilent: No answer within 20 s.
     """
-    consumer = Consumer(
-        {"bootstrap.servers": kafka, "group.id": f"posestream-tail-{uuid.uuid4()}", "enable.auto.commit": False}
-    )
-    try:
-        for message in _backwards(consumer, TopicPartition(frames_topic(job.pool), job.partition)):
-            if message.key() != job.id.encode():
-                continue
-            try:
-                header = codec.decode_frame_header(message.value() or b"")
-            except BadMessage:  # somebody else's record under our key
-                continue
-            ended = _ended(consumer, codec, job, header.run_id, message.timestamp()[1])
-            return Progress(header.run_id, header.seq + 1, ended)
-        return None
-    finally:
-        consumer.close()
+    with TailReader(kafka) as reader:
+        newest = _newest_word(reader, codec, job)
+        if newest is None or not newest[0].reason.startswith(START_OF_STREAM):
+            return None
+        start, at_ms = newest
+        source = start.reason.removeprefix(START_OF_STREAM)
+        since_ms = max(1, at_ms - _CLOCKS_MS)
+        for message in reader.backwards(frames_topic(job.pool), job.partition, since_ms):
+            seq = _seq(codec, message, job.id, start.run_id)
+            if seq is not None:
+                return Progress(start.run_id, source, seq + 1)
+        return Progress(start.run_id, source, 0)
 
 
-def _ended(consumer: Consumer, codec: Codec, job: Job, run_id: str, since_ms: int) -> bool:
-    """Whether the end of the run was published; it comes after the run's last frame."""
-    partition = TopicPartition(STATUS, job.partition, since_ms)
-    start = consumer.offsets_for_times([partition], timeout=_TIMEOUT_S)[0].offset
-    _, end = _watermarks(consumer, partition)
-    if start < 0:
-        return False
-    for message in _read(consumer, TopicPartition(STATUS, job.partition), start, end):
+def _newest_word(reader: TailReader, codec: Codec, job: Job) -> tuple[StatusEvent, int] | None:
+    """The newest start or end of a stream of the job since it was made, and its time in ms."""
+    for message in reader.backwards(STATUS, job.partition):
         if message.key() != job.id.encode():
             continue
-        event = codec.decode(message.value() or b"", StatusEvent)
-        if event.kind is StatusKind.STREAM and event.run_id == run_id and event.reason == END_OF_STREAM:
-            return True
-    return False
+        try:
+            event = codec.decode(message.value() or b"", StatusEvent)
+        except BadMessage:  # somebody else's record under our key
+            continue
+        if event.kind is StatusKind.STREAM:
+            return event, message.timestamp()[1]
+        if event.kind is StatusKind.JOB and event.status == JobStatus.PENDING:  # what lies before is another job's
+            return None
+    return None
 
 
-def _backwards(consumer: Consumer, partition: TopicPartition) -> Iterator[Message]:
-    low, end = _watermarks(consumer, partition)
-    while end > low:
-        start = max(low, end - _CHUNK)
-        yield from reversed(_read(consumer, partition, start, end))
-        end = start
-
-
-def _read(consumer: Consumer, partition: TopicPartition, start: int, end: int) -> list[Message]:
-    consumer.assign([TopicPartition(partition.topic, partition.partition, start)])
-    deadline_s = time.monotonic() + _TIMEOUT_S
-    found: list[Message] = []
-    # the position is past what aborted transactions and compaction left out
-    while consumer.position([partition])[0].offset < end and (not found or (found[-1].offset() or 0) < end - 1):
-        message = consumer.poll(0.2)
-        if message is not None and message.error() is None and (message.offset() or 0) < end:
-            found.append(message)
-        if time.monotonic() > deadline_s:
-            msg = f"{partition.topic}[{partition.partition}]: no answer from the broker within {_TIMEOUT_S:.0f} s"
-            raise BrokerSilent(msg)
-    return found
-
-
-def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
-    return consumer.get_watermark_offsets(TopicPartition(partition.topic, partition.partition), timeout=_TIMEOUT_S)
+def _seq(codec: Codec, message: Message, job_id: str, run_id: str) -> int | None:
+    if message.key() != job_id.encode():
+        return None
+    try:
+        header = codec.decode_frame_header(message.value() or b"")
+    except BadMessage:
+        return None
+    return header.seq if header.run_id == run_id else None

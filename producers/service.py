@@ -1,23 +1,37 @@
 """Runs one source into one job."""
 
+import logging
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
 
+from prometheus_client import CollectorRegistry, start_http_server
+
+from producers.client import JobClient
 from producers.headroom import Headroom
 from producers.metrics import ProducerMetrics
-from producers.publish import FramePublisher
-from producers.resume import last_progress
+from producers.pacing import Pacer
+from producers.publish import Counts, FramePublisher
+from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
+from producers.run import Run
 from producers.settings import ProduceSettings
-from producers.sources.base import Source
-from schemas import Frame, Job, Mode
+from producers.sources.base import Source, SourceError
+from schemas import Job, Mode, PosestreamError, SeqRange
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
 
-_FINISH_TIMEOUT_S = 300.0
+_log = logging.getLogger("posestream.producers")
+
+_SETTLE_S = 300.0
+_SETTLE_STOPPED_S = 10.0
+
+
+class IncompleteRun(PosestreamError):
+    """A run of a job in mode ``all`` came to its end, but not with every frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +41,10 @@ class ProduceReport:
     Attributes:
         run_id: The run it fed.
         first_seq: Its first frame; above 0 where it went on with an interrupted run.
-        frames: Frames read from the source.
+        frames: Frames read from the source, damaged ones included.
         delivered: Frames acknowledged by the broker.
         dropped: Frames given up on; their ranges are on ``status``.
-        sent_bytes: Size of the messages.
+        sent_bytes: Size of the messages, before Kafka's client compresses them.
         seconds: From the first frame to the last acknowledgement.
         ended: The source came to its end; else it was stopped and the run may go on.
     """
@@ -55,48 +69,46 @@ def produce(
 ) -> ProduceReport:
     """Publish a source's frames from where the job's last run stands, until the source ends or ``stop``.
 
+    Every picture has its number in the run. One that is damaged, too large, or in mode ``live`` not taken in time
+    is published as a range on ``status`` instead, with the reason.
+
     Args:
         settings: Addresses, pace and encoding.
         job: Whose frames these are.
         source: Where they come from.
-        stop: Ends it early, with every frame read so far delivered.
+        stop: Ends it early, with every frame read so far delivered; the run may go on later.
         on_progress: Called with frames done and frames in all.
         metrics: Where to count.
 
     Raises:
-        DeliveryError: Mode ``all``, and a frame could not be delivered.
+        BrokerSilent: No answer from Kafka at the start.
+        DeliveryError: Kafka did not take what must not be lost; the next start goes on from there.
+        IncompleteRun: Mode ``all``, and the run ended without some frames.
         SourceError: The source failed; what was read before is delivered and the run may go on.
     """
     metrics = metrics or ProducerMetrics()
     codec = Codec(settings.registry)
-    run_id, start = _run(settings, codec, job)
-    encoding = FrameEncoding(settings.rgb, settings.jpeg_quality, settings.depth, source.depth_unit_m)
-    publisher = FramePublisher(settings.kafka, codec, job, encoding, settings.queue_frames, metrics.delivered)
-    headroom = Headroom(settings.kafka, job, stop.is_set) if job.mode is Mode.ALL else None
-    rate_hz = source.rate_hz if settings.rate is None else settings.rate
-    began_s, seq, ended = time.monotonic(), start, False
-    try:
-        for shot in source.shots(start):
-            if stop.wait(_until_due_s(began_s, seq - start, rate_hz)):
-                break
-            frame = Frame(job.id, run_id, seq, time.time_ns(), source.camera, shot.rgb, shot.depth_m, shot.masks)
-            if headroom is not None:
-                headroom.wait(publisher.counts, publisher.serve)
-            publisher.publish(frame)
+    run_id, first_seq = _place(settings, codec, job, source)
+    publisher = _publisher(settings, codec, job, run_id, source, metrics, stop)
+    run = Run(job, run_id, first_seq, source, publisher, Pacer(settings.rate, stop.wait))
+    with _served(metrics.registry, settings.metrics_port), _headroom(settings.kafka, job, stop) as wait_for_workers:
+        if first_seq == 0:  # before the first frame: a start after a crash looks for it
+            publisher.tell(START_OF_STREAM + source.name, None, _SETTLE_STOPPED_S)
+
+        def on_frame() -> None:
             metrics.follow(publisher.counts)
-            seq += 1
-            on_progress(seq, source.frame_count)
-        else:
-            ended = True
-    finally:
-        publisher.finish(run_id, seq - 1, _FINISH_TIMEOUT_S, ended=ended)
+            on_progress(run.next_seq, source.frame_count)
+            wait_for_workers(publisher.counts, publisher.serve)
+
+        began_s = time.monotonic()
+        ended = _played(run, publisher, on_frame, stop)
         metrics.follow(publisher.counts)
-        if headroom is not None:
-            headroom.close()
-    counts, seconds = publisher.counts, time.monotonic() - began_s
-    return ProduceReport(
-        run_id, start, counts.frames, counts.delivered, counts.dropped, counts.sent_bytes, seconds, ended
-    )
+    report = _report(publisher.counts, run_id, first_seq, time.monotonic() - began_s, ended=ended)
+    if ended and job.mode is Mode.ALL and report.dropped:
+        lost = f"{report.dropped} of {report.frames} frames"
+        msg = f"job {job.id}, run {run_id}: {lost} could not be published; topic status has their ranges and reasons"
+        raise IncompleteRun(msg)
+    return report
 
 
 def new_run_id(now: datetime) -> str:
@@ -104,15 +116,88 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _run(settings: ProduceSettings, codec: Codec, job: Job) -> tuple[str, int]:
-    progress = None if settings.new_run else last_progress(settings.kafka, codec, job)
-    if progress is None or progress.ended:
-        return new_run_id(datetime.now(UTC)), 0
-    return progress.run_id, progress.next_seq
+def _played(run: Run, publisher: FramePublisher, on_frame: Callable[[], None], stop: Event) -> bool:
+    """Whether the source came to its end; all that was published is delivered."""
+    try:
+        ended = run.go(on_frame)
+    except SourceError:
+        publisher.settle(_SETTLE_S)
+        raise
+    if ended and run.next_seq > 0:
+        publisher.tell(END_OF_STREAM, SeqRange(0, run.next_seq - 1), _SETTLE_S)
+    else:
+        publisher.settle(_SETTLE_STOPPED_S if stop.is_set() else _SETTLE_S)
+    return ended
 
 
-def _until_due_s(began_s: float, done: int, rate_hz: float) -> float:
-    """How long until frame number ``done`` is due; 0 where it is late or the pace is free."""
-    if rate_hz <= 0:
-        return 0.0
-    return max(0.0, began_s + done / rate_hz - time.monotonic())
+def _place(settings: ProduceSettings, codec: Codec, job: Job, source: Source) -> tuple[str, int]:
+    """The run to feed and its next frame."""
+    unfinished = None if settings.new_run else unfinished_run(settings.kafka, codec, job)
+    if unfinished is not None and unfinished.source == source.name:
+        _log.info("job %s: run %s goes on at frame %d", job.id, unfinished.run_id, unfinished.next_seq)
+        return unfinished.run_id, unfinished.next_seq
+    if unfinished is not None:
+        _log.warning(
+            "job %s: run %s of %s stays unfinished, this is %s",
+            job.id,
+            unfinished.run_id,
+            unfinished.source,
+            source.name,
+        )
+    return new_run_id(datetime.now(UTC)), 0
+
+
+def _publisher(
+    settings: ProduceSettings,
+    codec: Codec,
+    job: Job,
+    run_id: str,
+    source: Source,
+    metrics: ProducerMetrics,
+    stop: Event,
+) -> FramePublisher:
+    return FramePublisher(
+        JobClient(settings.kafka, job),
+        codec,
+        job,
+        run_id,
+        FrameEncoding(settings.rgb, settings.jpeg_quality, settings.depth, source.depth_unit_m),
+        settings.queue_frames,
+        on_delivered=metrics.delivered,
+        stopped=stop.is_set,
+    )
+
+
+@contextmanager
+def _headroom(kafka: str, job: Job, stop: Event) -> Generator[Callable[[Counts, Callable[[], None]], None]]:
+    """What waits for the workers in mode ``all``; in mode ``live`` nothing does."""
+    if job.mode is Mode.LIVE:
+        yield lambda _counts, _serve: None
+        return
+    headroom = Headroom(kafka, job, stop.wait)
+    try:
+        yield headroom.wait
+    finally:
+        headroom.close()
+
+
+@contextmanager
+def _served(registry: CollectorRegistry, port: int | None) -> Generator[None]:
+    """``/metrics`` on loopback while the block runs; nothing where ``port`` is None."""
+    if port is None:
+        yield
+        return
+    server, thread = start_http_server(port, addr="127.0.0.1", registry=registry)
+    _log.info("metrics at http://127.0.0.1:%d/metrics", server.server_port)
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _report(counts: Counts, run_id: str, first_seq: int, seconds: float, *, ended: bool) -> ProduceReport:
+    return ProduceReport(
+        run_id, first_seq, counts.frames, counts.delivered, counts.dropped, counts.sent_bytes, seconds, ended
+    )

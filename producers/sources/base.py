@@ -12,6 +12,10 @@ class SourceError(PosestreamError):
     """A source cannot be opened or read: its address, an option or a file is wrong."""
 
 
+class DamagedPicture(SourceError):
+    """One picture cannot be decoded; those after it may be."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
     """One picture of a source, before it belongs to a job.
@@ -21,12 +25,14 @@ class Shot:
         rgb: (H, W, 3) uint8.
         depth_m: (H, W) float32 in metres, 0 where unknown; None without depth.
         masks: object_id -> (H, W) bool of visible pixels; None where the source gives none.
+        camera: Of this picture, where it differs from the source's.
     """
 
     at_s: float
     rgb: Array
     depth_m: Array | None = None
     masks: Mapping[str, Array] | None = None
+    camera: Camera | None = None
 
 
 class Source(Protocol):
@@ -34,11 +40,11 @@ class Source(Protocol):
 
     Attributes:
         name: Its address, for people.
-        camera: Of every picture.
+        camera: Of the first picture, and of every one that names no other; all are of its size.
         rate_hz: Pictures a second by its own clock.
         depth_unit_m: Metres in one step of its depth images.
         objects: What it knows of the objects in it; () where it knows nothing.
-        frame_count: Pictures in all.
+        frame_count: Pictures in all, damaged ones included; a video may end before it.
     """
 
     name: str
@@ -51,8 +57,12 @@ class Source(Protocol):
     def shots(self, start: int = 0) -> Iterator[Shot]:
         """Pictures from number ``start`` on, in order; those before it are not decoded.
 
+        A picture that is damaged has its number all the same, so that the truth and a later start stay aligned:
+        whoever wants the others asks again from the number after it.
+
         Raises:
-            SourceError: A file is missing, damaged, or of another size than the camera says.
+            DamagedPicture: The next picture cannot be decoded.
+            SourceError: A file is missing, or of another size or kind than the source says.
         """
         ...
 

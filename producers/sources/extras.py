@@ -1,6 +1,6 @@
 """What pictures alone do not tell: intrinsics, depth, the object and its first mask."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from producers.sources.base import SourceError
@@ -8,6 +8,7 @@ from producers.sources.files import read_depth, read_json, read_mask
 from producers.sources.options import Address
 from schemas import Camera, JobObject
 from schemas.arrays import Array
+from schemas.depth import check_unit
 
 OPTIONS = ("intrinsics", "depth", "mesh", "unit", "object", "mask")
 
@@ -32,11 +33,8 @@ class Extras:
             raise SourceError(msg)
         path = Path(named)
         content = read_json(path)
-        if not isinstance(content, dict):
-            msg = f"{path}: expected a JSON object with fx, fy, cx and cy, got a {type(content).__name__}"
-            raise SourceError(msg)
         self.camera = _camera(path, content, size)
-        self.depth_unit_m = float(content.get("depth_unit_m", 0.001))
+        self.depth_unit_m = _unit_m(path, content)
         depth = address.text_of("depth")
         self._depth = None if depth is None else Path(depth)
         if self._depth is not None and not self._depth.is_dir():
@@ -44,6 +42,12 @@ class Extras:
             raise SourceError(msg)
         self.objects = _objects(address)
         self._mask = address.text_of("mask")
+
+    def expect_depth(self, stems: Sequence[str]) -> None:
+        """Raise SourceError where there is a depth folder and not one of these pictures has its file in it."""
+        if self._depth is not None and not any((self._depth / f"{stem}.png").exists() for stem in stems):
+            msg = f"{self._depth}: expected depth images with the pictures' names, such as {stems[0]}.png, found none"
+            raise SourceError(msg)
 
     def depth_m(self, stem: str) -> Array | None:
         """The depth of the picture ``stem`` in metres; None without a depth folder or its file."""
@@ -65,11 +69,24 @@ def _camera(path: Path, content: Mapping[str, object], size: tuple[int, int]) ->
     try:
         if "K" in content:
             K = [float(str(value)) for value in _flat(content["K"])]
+            if len(K) != 9:
+                msg = f"{path}: expected 9 numbers in K, got {len(K)}"
+                raise SourceError(msg)
             return Camera(*size, K[0], K[4], K[2], K[5])
         return Camera(*size, *(float(str(content[name])) for name in ("fx", "fy", "cx", "cy")))
     except (KeyError, ValueError, TypeError, IndexError) as error:
         msg = f"{path}: expected fx, fy, cx and cy in pixels, or K as 3x3: {error}"
         raise SourceError(msg) from error
+
+
+def _unit_m(path: Path, content: Mapping[str, object]) -> float:
+    try:
+        unit_m = float(str(content.get("depth_unit_m", 0.001)))
+        check_unit(unit_m)
+    except ValueError as error:
+        msg = f"{path}: depth_unit_m: {error}"
+        raise SourceError(msg) from error
+    return unit_m
 
 
 def _flat(value: object) -> list[object]:
@@ -85,4 +102,8 @@ def _objects(address: Address) -> tuple[JobObject, ...]:
         msg = f"{address.text}: expected mesh to be a file, found none at {mesh}"
         raise SourceError(msg)
     name = address.text_of("object") or Path(mesh).stem
-    return (JobObject(name, str(Path(mesh).resolve()), address.number("unit", 1.0)),)
+    try:
+        return (JobObject(name, str(Path(mesh).resolve()), address.number("unit", 1.0)),)
+    except ValueError as error:
+        msg = f"{address.text}: {error}; name it with object=ID"
+        raise SourceError(msg) from error

@@ -2,40 +2,48 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 
-from producers.sources.base import SourceError
+from producers.sources.base import DamagedPicture, SourceError
 from schemas import Camera
 from schemas.arrays import Array
 from schemas.depth import depth_from_raw
 
+# the pixel grid as it is stored: an orientation tag must not turn it against intrinsics and depth
+_COLOUR = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
 
-def read_json(path: Path) -> Any:  # noqa: ANN401 - the caller knows the file's shape
-    """A JSON file's content.
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object that a JSON file holds.
 
     Raises:
-        SourceError: Missing or not JSON.
+        SourceError: Missing, not JSON, or no object.
     """
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         msg = f"{path}: expected a readable file, got {error.strerror}"
         raise SourceError(msg) from error
     except ValueError as error:
         msg = f"{path}: expected JSON, {error}"
         raise SourceError(msg) from error
+    if not isinstance(content, dict):
+        msg = f"{path}: expected a JSON object, got a {type(content).__name__}"
+        raise SourceError(msg)
+    return cast("dict[str, Any]", content)
 
 
 def read_rgb(path: Path, camera: Camera) -> Array:
     """A colour picture (H, W, 3) uint8 RGB of the camera's size.
 
     Raises:
-        SourceError: Missing, damaged, or of another size.
+        DamagedPicture: It cannot be decoded.
+        SourceError: Missing, or of another size.
     """
-    picture = _read(path, cv2.IMREAD_COLOR)
+    picture = _read(path, _COLOUR)
     check_size(path, picture, camera)
     return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
@@ -44,7 +52,8 @@ def read_depth(path: Path, camera: Camera, unit_m: float) -> Array:
     """A 16-bit depth image as (H, W) float32 metres, 0 where unknown.
 
     Raises:
-        SourceError: Missing, damaged, not 16-bit with one channel, or of another size.
+        DamagedPicture: It cannot be decoded.
+        SourceError: Missing, not 16-bit with one channel, or of another size.
     """
     raw = _read(path, cv2.IMREAD_UNCHANGED)
     if raw.dtype != np.uint16 or raw.ndim != 2:
@@ -58,7 +67,8 @@ def read_mask(path: Path, camera: Camera) -> Array:
     """A mask as (H, W) bool: every pixel that is not 0.
 
     Raises:
-        SourceError: Missing, damaged, or of another size.
+        DamagedPicture: It cannot be decoded.
+        SourceError: Missing, or of another size.
     """
     mask = _read(path, cv2.IMREAD_GRAYSCALE)
     check_size(path, mask, camera)
@@ -75,7 +85,7 @@ def check_size(path: Path | str, picture: Array, camera: Camera) -> None:
 
 def size_of(path: Path) -> tuple[int, int]:
     """Width and height of a picture."""
-    height, width = _read(path, cv2.IMREAD_COLOR).shape[:2]
+    height, width = _read(path, _COLOUR).shape[:2]
     return width, height
 
 
@@ -88,7 +98,7 @@ def _read(path: Path, flags: int) -> Array:
     picture = cv2.imdecode(data, flags) if len(data) else None
     if picture is None:
         msg = f"{path}: expected a picture, could not decode its {len(data)} bytes"
-        raise SourceError(msg)
+        raise DamagedPicture(msg)
     return picture
 
 

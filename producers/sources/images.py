@@ -25,6 +25,7 @@ class ImagesSource:
         self.depth_unit_m = self._extras.depth_unit_m
         self.objects = self._extras.objects
         self.frame_count = len(self._pictures)
+        self._extras.expect_depth([path.stem for path in self._pictures])
 
     def shots(self, start: int = 0) -> Iterator[Shot]:
         """See ``Source.shots``; a depth image is the one with the picture's own name."""

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from pathlib import Path
+from urllib.parse import unquote
 
 from producers.sources.base import SourceError
 
@@ -39,7 +40,7 @@ class Address:
         value = self.options.get(name)
         if value is None:
             return default
-        if not value.isdigit() or int(value) < least:
+        if not value.isdecimal() or int(value) < least:
             msg = f"{self.text}: expected {name} to be a whole number of at least {least}, got {value!r}"
             raise SourceError(msg)
         return int(value)
@@ -58,19 +59,25 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Take an address apart.
+    """Take an address apart; a folder's path alone is a recording.
+
+    Values of options may carry ``%26`` for an ampersand.
 
     Raises:
         SourceError: No scheme before a colon, or an option without a value.
     """
     scheme, colon, rest = text.partition(":")
+    if not colon and Path(text.partition("?")[0]).is_dir():
+        scheme, colon, rest = "bop", ":", text
     if not colon or not scheme.isalnum():
         msg = f"source {text!r}: expected SCHEME:PLACE, for example bop:recordings/desk or synthetic:"
         raise SourceError(msg)
     place, _, query = rest.partition("?")
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError as error:
-        msg = f"source {text!r}: expected options as name=value&name=value, got {query!r}"
-        raise SourceError(msg) from error
-    return Address(text, scheme, place, dict(pairs))
+    options: dict[str, str] = {}
+    for pair in query.split("&") if query else []:
+        name, equals, value = pair.partition("=")
+        if not name or not equals or name in options:
+            msg = f"source {text!r}: expected options as name=value&name=value, each once, got {query!r}"
+            raise SourceError(msg)
+        options[name] = unquote(value)
+    return Address(text, scheme, place, options)

@@ -18,8 +18,9 @@ from consumers.broker import Partition, Record
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook, JobExists, NoSuchJob
 from posestream.stack import Addresses
-from producers.publish import END_OF_STREAM, FramePublisher
-from producers.resume import last_progress
+from producers.client import JobClient
+from producers.publish import FramePublisher
+from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
 from producers.service import ProduceReport, produce
 from producers.settings import ProduceSettings
 from producers.sources.open import open_source
@@ -91,8 +92,11 @@ def test_every_frame_arrives_in_order_as_it_was(stack: Addresses, broker: KafkaB
     raw = records(broker, frames_topic(job.pool), job)
     assert all(record.timestamp_ms >= before_ms - 1 for record in raw)  # the time of publishing
     assert len({dict(record.headers)["traceparent"] for record in raw}) == 30
-    ends = [one for one in statuses(broker, codec, job) if one.kind is StatusKind.STREAM]
-    assert [(one.run_id, one.reason, one.frames) for one in ends] == [(report.run_id, END_OF_STREAM, SeqRange(0, 29))]
+    said = [one for one in statuses(broker, codec, job) if one.kind is StatusKind.STREAM]
+    assert [(one.run_id, one.reason, one.frames) for one in said] == [
+        (report.run_id, START_OF_STREAM + SOURCE, None),
+        (report.run_id, END_OF_STREAM, SeqRange(0, 29)),
+    ]
 
 
 def test_a_stopped_run_goes_on_and_an_ended_one_begins_anew(
@@ -118,7 +122,7 @@ def test_a_killed_producer_goes_on_without_a_hole_or_a_double(
     environment = os.environ | stack.as_environment()
     killed = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline_s = time.monotonic() + 60
-    while (progress := last_progress(stack.kafka, codec, job)) is None or progress.next_seq < 20:
+    while (progress := unfinished_run(stack.kafka, codec, job)) is None or progress.next_seq < 20:
         assert time.monotonic() < deadline_s, "the producer published no frame"
         time.sleep(0.05)
     killed.send_signal(signal.SIGKILL)
@@ -135,12 +139,12 @@ def test_a_live_producer_drops_what_has_no_room_and_says_which(
     stack: Addresses, broker: KafkaBroker, codec: Codec, job: Job
 ) -> None:
     live = replace(job, mode=Mode.LIVE)
-    publisher = FramePublisher(stack.kafka, codec, live, FrameEncoding(), queue_frames=1)
+    publisher = FramePublisher(JobClient(stack.kafka, live), codec, live, "live", FrameEncoding(), queue_frames=1)
     shot = next(open_source(SOURCE).shots())
     camera = open_source(SOURCE).camera
     for seq in range(40):  # faster than any acknowledgement
         publisher.publish(Frame(job.id, "live", seq, time.time_ns(), camera, shot.rgb, shot.depth_m))
-    publisher.finish("live", 39, 30, ended=True)
+    publisher.settle(30)
     counts = publisher.counts
     assert counts.dropped > 0
     assert counts.delivered + counts.dropped == counts.frames == 40

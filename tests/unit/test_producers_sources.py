@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from producers.sources.base import SourceError
-from producers.sources.bop import symmetries_from
+from producers.sources.bop_models import symmetries_from
 from producers.sources.motion import SPEEDS, Motion
 from producers.sources.open import open_source
 from producers.sources.options import parse_address
@@ -99,7 +99,7 @@ def test_a_wrong_option_is_named(recording: Path, query: str, reason: str) -> No
     [
         ("desk", "expected SCHEME:PLACE"),
         ("rtsp:camera", "expected a scheme among bop, images, video, synthetic, got 'rtsp'"),
-        ("bop:/nowhere", "scene_gt.json: expected a readable file"),
+        ("bop:/nowhere", "expected a folder with rgb/ and scene_camera.json, found none"),
         ("synthetic:?level=insane", "expected level to be one of easy, medium, hard"),
         ("synthetic:?size=big", "expected size as WIDTHxHEIGHT"),
         ("synthetic:?frames", "expected options as name=value"),
