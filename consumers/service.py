@@ -15,16 +15,11 @@ from consumers.pose import PoseHandler
 from consumers.settings import WorkerSettings
 from estimators.base import Estimator
 from schemas.codec import Codec
-from schemas.topics import frames_topic
+from schemas.topics import frames_topic, worker_group
 
 _log = logging.getLogger("posestream.consumers")
 
 _MAX_RECORDS = 64
-
-
-def group_of(pool: str) -> str:
-    """The consumer group of a pool's workers."""
-    return f"workers.{pool}"
 
 
 def run_worker(
@@ -55,7 +50,7 @@ def run_worker(
     )
     handler = PoseHandler(broker, Codec(settings.registry), settings, metrics, loader)
     loop_settings = LoopSettings(
-        group=group_of(settings.pool),
+        group=worker_group(settings.pool),
         topics=(frames_topic(settings.pool),),
         max_records=_MAX_RECORDS,
         flush_interval_s=settings.flush_s,

@@ -23,6 +23,7 @@ from consumers.broker import Partition, Position, Record
 from consumers.kafka import KafkaBroker
 from consumers.loop import Handled, Loop, LoopSettings
 from posestream.stack import Addresses, Stack, addresses_from_environment
+from producers.client import JobClient
 from producers.publish import FramePublisher
 from producers.sources.open import open_source
 from schemas import Frame, Job, JobObject
@@ -117,14 +118,14 @@ def places(codec: Codec, value: bytes) -> tuple[slice, slice]:
 def publish_ours(kafka: str, registry: str, pool: str, clip: Clip, count: int, rate_hz: float) -> float:
     job = Job("bench", (JobObject("cube", "cube.ply"),), pool)
     encoding = FrameEncoding(depth_unit_m=DEPTH_UNIT_M)
-    publisher = FramePublisher(kafka, Codec(registry), job, encoding, queue_frames=QUEUE)
+    publisher = FramePublisher(JobClient(kafka, job), Codec(registry), job, "run", encoding, queue_frames=QUEUE)
     publisher.publish(replace(clip.frames[0], seq=0, captured_ns=time.time_ns()))  # connects, learns the schema
-    publisher.finish("run", 0, 30, ended=False)
+    publisher.settle(30)
     start_s = time.perf_counter()
     for seq in range(1, count):
         wait_until(start_s, seq, rate_hz)
         publisher.publish(replace(clip.frames[seq % CLIP], seq=seq, captured_ns=time.time_ns()))
-    publisher.finish("run", count - 1, 60, ended=False)
+    publisher.settle(60)
     return (count - 1) / (time.perf_counter() - start_s)
 
 

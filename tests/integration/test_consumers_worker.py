@@ -1,6 +1,5 @@
 """Workers as processes on real Kafka: sharing, crashes, take-over, poison, leaving."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from schemas import Camera, Estimate, Estimates, Frame, Job, JobObject, Mode, Po
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
 from schemas.topics import JOBS, POSES, STATUS, dlq_topic, frames_topic, specs
+from tests.integration.consumers_fake_worker import ChainEstimator
 
 pytestmark = pytest.mark.integration
 
@@ -37,15 +37,6 @@ SESSION_MS = 1500
 def shared_codec(registry: str) -> Codec:
     """One for all tests: its connection stays open until the process ends."""
     return Codec(registry)
-
-
-def chain_estimator() -> Any:
-    spec = importlib.util.spec_from_file_location("consumers_fake_worker", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.ChainEstimator()
 
 
 def frame(job_id: str, seq: int) -> Frame:
@@ -153,7 +144,7 @@ def pose(estimates: Estimates) -> list[float]:
 
 def uninterrupted(world: World, job: Job, count: int) -> list[list[float]]:
     """The chain without Kafka: the same decoded frames, each after the other."""
-    chain = chain_estimator()
+    chain = ChainEstimator()
     found: list[list[float]] = []
     prior: Estimates = {}
     for seq in range(count):
