@@ -10,13 +10,17 @@ import psycopg2
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class in spite of its name
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from schemas import Job, Overloaded
 from sink.database import ensure_partitions
 from sink.models import JobRow, ObjectRow, SinkOffsetRow
 from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace, Row, copy_line
 from sink.rows import symmetries_json as _symmetries
+
+
+_GONE = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
+"""What a connection that dies raises: before, while, or after (in the rollback) the server says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ class Store:
                 statuses = _write_statuses(connection, batch.statuses)
                 _write_offsets(connection, batch.offsets)
             return Written(events, repeated, statuses)
-        except (OperationalError, psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+        except _GONE as error:
             self._engine.dispose()  # the other pooled connections died with this one
             reason = f"database {self._engine.url.render_as_string()}: {error}".strip()
             raise Overloaded(reason) from error
