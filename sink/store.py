@@ -18,7 +18,6 @@ from sink.models import JobRow, ObjectRow, SinkOffsetRow
 from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace, Row, copy_line
 from sink.rows import symmetries_json as _symmetries
 
-
 _GONE = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
 """What a connection that dies raises: before, while, or after (in the rollback) the server says so."""
 
