@@ -8,11 +8,13 @@ import numpy as np
 from rich.table import Table
 
 from estimators.mesh import load_object
-from estimators.metrics import auc, model_points, pose_errors
+from estimators.metrics import PoseErrors, auc, model_points, pose_errors
 from producers.sources.base import Source
 from schemas import PoseEvent, State
+from schemas.arrays import Array
 
 _MS_IN_NS = 1e-6
+_NEVER = PoseErrors(np.inf, np.inf, np.inf, np.inf)  # no pose: beyond every threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,8 @@ class Accuracy:
     Attributes:
         add_mm: Median of ADD, mm; None where the object was never found.
         add_s_mm: Median of ADD-S, mm; likewise.
+        median_mm: Median distance between the origins, mm; likewise.
+        median_deg: Median angle between the rotations; likewise.
         add_auc: Area under the accuracy curve of ADD up to 0.1 m.
         add_s_auc: The same of ADD-S.
         lost_frames: Frames in state ``lost``.
@@ -31,6 +35,8 @@ class Accuracy:
     object_id: str
     add_mm: float | None
     add_s_mm: float | None
+    median_mm: float | None
+    median_deg: float | None
     add_auc: float
     add_s_auc: float
     lost_frames: int
@@ -92,31 +98,41 @@ def accuracy_of(source: Source, events: Sequence[PoseEvent]) -> list[Accuracy]:
     found: list[Accuracy] = []
     for item in source.objects:
         points = model_points(load_object(item))
-        add_m: list[float] = []
-        add_s_m: list[float] = []
-        states: list[State] = []
-        for event in events:
+        errors: list[PoseErrors] = []
+        for event in events[1:]:
             truth = source.truth(event.seq).get(item.object_id)
             estimate = event.estimates.get(item.object_id)
-            if estimate is not None:
-                states.append(estimate.state)
-            if truth is None or event.seq == 0:
-                continue
-            pose = None if estimate is None else estimate.cam_from_obj
-            errors = None if pose is None else pose_errors(points, pose, truth)
-            add_m.append(np.inf if errors is None else errors.add_m)
-            add_s_m.append(np.inf if errors is None else errors.add_s_m)
-        if add_m:
-            found.append(_accuracy(item.object_id, np.array(add_m), np.array(add_s_m), states))
+            if truth is not None:
+                pose = None if estimate is None else estimate.cam_from_obj
+                errors.append(_NEVER if pose is None else pose_errors(points, pose, truth))
+        states = [event.estimates[item.object_id].state for event in events if item.object_id in event.estimates]
+        if errors:
+            found.append(_accuracy(item.object_id, errors, states))
     return found
 
 
-def _accuracy(object_id: str, add_m: Any, add_s_m: Any, states: Sequence[State]) -> Accuracy:  # noqa: ANN401 - arrays
-    medians = [1000 * float(np.median(errors)) for errors in (add_m, add_s_m)]
-    add_mm, add_s_mm = (value if np.isfinite(value) else None for value in medians)
-    return Accuracy(
-        object_id, add_mm, add_s_mm, auc(add_m), auc(add_s_m), states.count(State.LOST), states.count(State.REGISTERED)
+def _accuracy(object_id: str, errors: Sequence[PoseErrors], states: Sequence[State]) -> Accuracy:
+    add_m, add_s_m, turn_rad, shift_m = (
+        np.array([getattr(one, name) for one in errors])
+        for name in ("add_m", "add_s_m", "rotation_rad", "translation_m")
     )
+    return Accuracy(
+        object_id=object_id,
+        add_mm=_median(add_m, 1000),
+        add_s_mm=_median(add_s_m, 1000),
+        median_mm=_median(shift_m, 1000),
+        median_deg=_median(turn_rad, float(np.degrees(1))),
+        add_auc=auc(add_m),
+        add_s_auc=auc(add_s_m),
+        lost_frames=states.count(State.LOST),
+        registrations=states.count(State.REGISTERED),
+    )
+
+
+def _median(values: Array, unit: float) -> float | None:
+    """The median in another unit; None where it is infinite, since JSON knows no infinity."""
+    found = float(np.median(values)) * unit
+    return found if np.isfinite(found) else None
 
 
 def as_table(summary: Summary) -> Table:
@@ -132,6 +148,8 @@ def as_table(summary: Summary) -> Table:
         medians = " / ".join(
             "never found" if value is None else f"{value:.1f} mm" for value in (one.add_mm, one.add_s_mm)
         )
+        if one.median_mm is not None and one.median_deg is not None:
+            medians += f", median {one.median_mm:.1f} mm, {one.median_deg:.1f} deg"
         areas = f"AUC {one.add_auc:.3f} / {one.add_s_auc:.3f}"
         states = f"lost in {one.lost_frames} frames, registered {one.registrations} times"
         table.add_row(f"{one.object_id}: ADD / ADD-S", f"{medians}, {areas}; {states}")
