@@ -18,6 +18,7 @@ from schemas.errors import BadMessage, PosestreamError
 from schemas.topics import POSES
 
 _NOT_FOUND = 404
+_TIMEOUT_S = 10
 _CONFLICT = (409, 422)
 
 
@@ -125,7 +126,7 @@ def _client(url: str) -> Generator[Any]:
     if url.startswith("mock://"):
         yield _mock(url)
     else:
-        with SchemaRegistryClient({"url": url}) as client:
+        with SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S}) as client:
             yield client
 
 

@@ -64,13 +64,15 @@ class _Sink:
         self._settings = settings
         self._asked = stop
         self._over = threading.Event()
+        self._hearing = threading.Event()
         self._failure: BaseException | None = None
         self._metrics = SinkMetrics(CollectorRegistry())
         self._codec = Codec(settings.registry)
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        app = make_app(self._settings.kafka, self._codec, queries, self._metrics, own_hosts(host, port), self._fail)
+        hosts = own_hosts(host, port)
+        app = make_app(self._settings.kafka, self._codec, queries, self._metrics, hosts, self._hearing, self._fail)
         server = uvicorn.Server(_server_config(app))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
@@ -84,11 +86,14 @@ class _Sink:
             thread.join()
         if self._failure is not None:
             raise self._failure
+        if not self._asked.is_set():
+            msg = "the sink ended without being asked to; its log says why"
+            raise RuntimeError(msg)
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
         told = False
         while not (self._asked.wait(0.02 if not told else 0.2) or self._over.is_set()):
-            if server.started and not told:
+            if not told and server.started and self._hearing.is_set():
                 on_ready(address)
                 told = True
 

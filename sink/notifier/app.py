@@ -33,6 +33,7 @@ def make_app(
     queries: Queries,
     metrics: SinkMetrics,
     hosts: Collection[str],
+    hearing: threading.Event,
     on_failure: Callable[[BaseException], None],
 ) -> Starlette:
     """The application; its feeds run from its start-up to its shutdown.
@@ -43,9 +44,9 @@ def make_app(
         queries: Reads the tables.
         metrics: Where it counts; ``/metrics`` shows its whole registry.
         hosts: ``name:port`` values that ``Host`` and ``Origin`` may name.
+        hearing: Set here while pose events are read from Kafka.
         on_failure: Told, in the feed's thread, what ended the event feed: without it the process is of no use.
     """
-    hearing = threading.Event()
     routes = Routes(queries, metrics, hearing)
 
     @asynccontextmanager

@@ -13,7 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from confluent_kafka import Consumer, TopicPartition
-from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
+from confluent_kafka.schema_registry import (
+    Schema,
+    SchemaRegistryClient,
+    SchemaRegistryError,
+    topic_subject_name_strategy,
+)
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
@@ -56,10 +61,11 @@ def test_the_avro_deserializer_reads_pose_events(stack: Addresses, published: tu
     job_id, number = published
     consumer = Consumer({"bootstrap.servers": stack.kafka, "group.id": "foreign", "auto.offset.reset": "earliest"})
     consumer.assign([TopicPartition(POSES, number, 0)])
-    with SchemaRegistryClient({"url": stack.registry}) as client:
-        read = AvroDeserializer(client)  # knows nothing but the registry
+    with SchemaRegistryClient({"url": stack.registry, "timeout": 10}) as client:
+        # knows nothing but the registry; the strategy spares it a question that only Confluent's own can answer
+        read = AvroDeserializer(client, conf={"subject.name.strategy": topic_subject_name_strategy})
         found = None
-        for _ in range(200):
+        for _ in range(5000):  # events of other tests may lie before ours
             message = consumer.poll(0.2)
             if message is not None and message.error() is None and message.key() == job_id.encode():
                 found = read(message.value(), SerializationContext(POSES, MessageField.VALUE))
