@@ -7,8 +7,11 @@ import numpy as np
 
 from schemas.arrays import Array
 
-_VERSION = 1
-_LAYOUT = struct.Struct("<H2q2I20d")
+_VERSION = 2
+_LAYOUT = struct.Struct("<H2q2I20d36f")
+
+
+TURNS = 36
 
 
 def _zeros() -> Array:
@@ -30,6 +33,7 @@ class Memory:
         likeness: Running mean of the agreement of colours in trusted frames.
         rotation: (3, 3) float64 of the last trusted cam_from_obj.
         translation_m: (3,) float64 of the last trusted cam_from_obj.
+        turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
     captured_ns: int = 0
@@ -42,12 +46,13 @@ class Memory:
     likeness: float = 0.0
     rotation: Array = field(default_factory=lambda: np.eye(3))
     translation_m: Array = field(default_factory=_zeros)
+    turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
 
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
         numbers = np.concatenate([*vectors, [self.mean_score, self.likeness]])
-        return _LAYOUT.pack(_VERSION, self.captured_ns, self.tries, self.good, self.bad, *numbers)
+        return _LAYOUT.pack(_VERSION, self.captured_ns, self.tries, self.good, self.bad, *numbers, *self.turns)
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
@@ -69,4 +74,5 @@ class Memory:
             translation_m=values[15:18],
             mean_score=float(values[18]),
             likeness=float(values[19]),
+            turns=values[20:].astype(np.float32),
         )

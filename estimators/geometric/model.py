@@ -6,6 +6,8 @@ import numpy as np
 
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.pictures import best_mix
+from estimators.geometric.surface import Surface, find_axis, sample
+from estimators.geometric.sweep import Wheel, make_wheel
 from estimators.geometric.views import Views, different, make_views
 from estimators.mesh import Mesh
 from estimators.rendering import Renderer
@@ -13,6 +15,7 @@ from schemas import JobObject
 from schemas.arrays import Array
 
 _VIEW_POINTS = 100
+_SURFACE_POINTS = 700
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +31,8 @@ class ObjectModel:
             declared symmetry makes equal are left out.
         mix: (1, 3) float32, the mix of colours with most contrast.
         textured: Whether the mesh has colours worth comparing.
+        surface: Points spread over the mesh.
+        wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
     """
 
     item: JobObject
@@ -37,6 +42,8 @@ class ObjectModel:
     turns: Array
     mix: Array
     textured: bool
+    surface: Surface
+    wheel: Wheel | None
 
 
 def make_model(item: JobObject, mesh: Mesh, renderer: Renderer) -> ObjectModel:
@@ -45,4 +52,9 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer) -> ObjectModel:
     turns = shape_turns(mesh)
     turns = turns[different(turns, item.symmetries)]
     textured = mesh.texture is not None or (mesh.colors is not None and bool(np.ptp(mesh.colors, axis=0).max() > 8))
-    return ObjectModel(item, mesh, views, mesh.center_m, turns, best_mix(views.rgb, views.mask), textured)
+    surface = sample(mesh, _SURFACE_POINTS)
+    axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
+    wheel = None if axis is None else make_wheel(surface, axis)
+    return ObjectModel(
+        item, mesh, views, mesh.center_m, turns, best_mix(views.rgb, views.mask), textured, surface, wheel
+    )

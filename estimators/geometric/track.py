@@ -2,12 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
+from estimators.geometric.segments import find_segments
+from estimators.geometric.sweep import STEPS, about, sweep
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
 
@@ -18,10 +23,17 @@ LOST_AFTER = 4
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
 _FOUND_SCORE = 0.6
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
-_TRY_EVERY = 3
+_TRY_EVERY = 2
 _MEAN_FRAMES = 15
 _LIKENESS_FLOOR = 0.35
 _HALF_HIDDEN = 0.5
+_SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.7
+_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = (
+    0.08,
+    0.02,
+    0.1,
+)  # of merit: what a single view may pretend, 3 in a row do not
+_LOST_REACH_M = 0.035  # a frame
 
 
 def score_of(found: Fit, likeness: float) -> float:
@@ -70,6 +82,10 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     before = Placement.of(prior.cam_from_obj, model.center_m)
     found, score = _best(model, memory, before, predict(before, memory, seconds), images, renderer)
+    if score < TRUSTED:
+        found, score = _elsewhere(model, memory, found, score, images, renderer)
+    if found is not None and model.wheel is not None and score >= LOST_SCORE:
+        found, score, memory = _turned(model, memory, found, score, images, renderer)
     if found is None or (score < LOST_SCORE and memory.bad + 1 >= LOST_AFTER):
         if memory.bad + 1 >= LOST_AFTER:
             return _lost(replace(memory, captured_ns=frame.captured_ns, bad=memory.bad + 1, tries=0))
@@ -106,6 +122,39 @@ def _best(
     return best, score
 
 
+def _elsewhere(
+    model: ObjectModel, memory: Memory, found: Fit | None, score: float, images: FrameImages, renderer: Renderer
+) -> tuple[Fit | None, float]:
+    """The best fit near the last trusted pose, where it is clearly better than the one at hand."""
+    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
+    other = relocate(model, trusted, memory.bad + 1, images, renderer, lambda it: score_of(it, memory.likeness))
+    if other is None:
+        return found, score
+    better = score_of(other, memory.likeness)
+    return (other, better) if better > max(_FOUND_SCORE, score + 0.1) else (found, score)
+
+
+def _turned(
+    model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
+) -> tuple[Fit, float, Memory]:
+    """The fit, turned about the axis of near-symmetry where frames in a row speak for another turn."""
+    if model.wheel is None or memory.good % _SWEEP_EVERY:
+        return found, score, memory
+    merits = sweep(model.wheel, found.placement, images)
+    turns = (_SWEEP_MEMORY * memory.turns + (merits - merits[0])).astype(np.float32)
+    best = int(np.argmax(turns))
+    if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
+        A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
+        start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
+        other = fit(model, start, images, renderer, coarse=False)
+        if other is not None and score_of(other, memory.likeness) > score - _SWEEP_SLACK:
+            again = sweep(model.wheel, other.placement, images)[0]
+            if again > merits[0] + _SWEEP_NOW:
+                turns = np.roll(turns, -best) - turns[best]
+                return other, score_of(other, memory.likeness), replace(memory, turns=turns)
+    return found, score, replace(memory, turns=turns)
+
+
 def _unseen(prior: Estimate, memory: Memory, frame: Frame) -> Estimate:
     """A frame in which nothing of the object is to be seen: it stays where it was, with score 0."""
     still = Memory()
@@ -133,10 +182,26 @@ def _search(model: ObjectModel, memory: Memory, frame: Frame, images: FrameImage
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     found = relocate(model, trusted, memory.tries, images, renderer, lambda it: score_of(it, memory.likeness))
     if found is None or score_of(found, memory.likeness) < _FOUND_SCORE:
+        found = _anywhere(model, memory, trusted, images, renderer)
+    if found is None or score_of(found, memory.likeness) < _FOUND_SCORE:
         return _lost(memory)
     score, pose = score_of(found, memory.likeness), found.placement.pose(model.center_m)
     memory = _trusted(replace(memory, tries=0), pose, score, found.evidence.likeness)
     return Estimate(pose, score, State.REGISTERED, memory=memory.pack())
+
+
+def _anywhere(
+    model: ObjectModel, memory: Memory, trusted: Placement, images: FrameImages, renderer: Renderer
+) -> Fit | None:
+    """The best registration of a piece of the scene that the object can have reached and that is alike."""
+    reach_m = 0.5 * model.mesh.diameter_m + _LOST_REACH_M * (memory.tries + LOST_AFTER)
+    fits = [
+        found
+        for segment in find_segments(model, trusted.t, reach_m, images, most=2)
+        if (found := register(model, segment.mask, images, renderer)) is not None
+        and np.linalg.norm(found.placement.t - trusted.t) < reach_m
+    ]
+    return max(fits, key=lambda it: score_of(it, memory.likeness)) if fits else None
 
 
 def _trusted(memory: Memory, pose: Pose, score: float, likeness: float) -> Memory:
