@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from estimators.geometric.align import refine
+from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
@@ -57,12 +58,14 @@ class Fit:
         evidence: How depth and colour agree with it.
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
+        covariance: (6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame.
     """
 
     placement: Placement
     evidence: Evidence
     corners: int
     look: "Look"
+    covariance: Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -179,27 +182,29 @@ def fit(
         coarse: A wide pass first, for up to 7 cm; else only a fine one, for up to 3 cm.
         texture: Use the mesh's colours; without, depth alone moves the placement.
     """
-    placement, corners = start, 0
+    placement, corners, information = start, 0, np.zeros((6, 6))
     look: Look | None = None
     for plan in (_COARSE, _FINE) if coarse else (_FINE,):
         look = look_at(model, placement, images, renderer)
         if look is None:
             return None
         points, places = _texture(look, placement, images) if texture and model.textured else (_NO_POINTS, _NO_PLACES)
-        placement = _moved(look, placement, points, places, images, plan)
+        placement, information = _moved(look, placement, points, places, images, plan)
         corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
-    return Fit(placement, weigh(look, placement, images), corners, look)
+    return Fit(
+        placement, weigh(look, placement, images), corners, look, covariance_of(information, placement, model.center_m)
+    )
 
 
 def _moved(
     look: Look, placement: Placement, texture: Array, places: Array, images: FrameImages, plan: Array
-) -> Placement:
-    """The placement after one pass; the wide one needs only every second point."""
+) -> tuple[Placement, Array]:
+    """The placement after one pass and the information about it; the wide one needs only every second point."""
     every = 2 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
     trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
     refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, information)
-    return Placement(R, t)
+    return Placement(R, t), information

@@ -8,9 +8,10 @@ import numpy as np
 from schemas.arrays import Array
 
 _VERSION = 2
-_LAYOUT = struct.Struct("<H2q2I20d36f")
+_LAYOUT = struct.Struct("<Hq8I27d36f")
 
 
+_COUNTS = 8
 TURNS = 36
 
 
@@ -24,6 +25,8 @@ class Memory:
 
     Attributes:
         captured_ns: When the last handled frame was taken; 0 where unknown.
+        frames: Frames handled so far.
+        trusted_frame: The last of them that gave a trusted pose.
         tries: Frames since the object was lost.
         good: Frames with a trusted score so far.
         bad: Frames in a row with a score at which an object is about to be lost.
@@ -33,10 +36,18 @@ class Memory:
         likeness: Running mean of the agreement of colours in trusted frames.
         rotation: (3, 3) float64 of the last trusted cam_from_obj.
         translation_m: (3,) float64 of the last trusted cam_from_obj.
+        speed_m_s: Running mean of its speed in trusted frames.
+        probation: Frames for which a find is still watched.
+        still: Of these, frames in which it did not move.
+        found_m: (3,) float64 where it was found, centre, camera's frame.
+        decoy_m: (3,) float64 where something stands that only looks like the object.
+        decoy_frames: For how many frames that is still believed.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
     captured_ns: int = 0
+    frames: int = 0
+    trusted_frame: int = 0
     tries: int = 0
     good: int = 0
     bad: int = 0
@@ -44,6 +55,12 @@ class Memory:
     shift_m_s: Array = field(default_factory=_zeros)
     mean_score: float = 0.0
     likeness: float = 0.0
+    speed_m_s: float = 0.0
+    probation: int = 0
+    still: int = 0
+    decoy_frames: int = 0
+    found_m: Array = field(default_factory=_zeros)
+    decoy_m: Array = field(default_factory=_zeros)
     rotation: Array = field(default_factory=lambda: np.eye(3))
     translation_m: Array = field(default_factory=_zeros)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
@@ -51,20 +68,26 @@ class Memory:
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
-        numbers = np.concatenate([*vectors, [self.mean_score, self.likeness]])
-        return _LAYOUT.pack(_VERSION, self.captured_ns, self.tries, self.good, self.bad, *numbers, *self.turns)
+        levels = [self.mean_score, self.likeness, self.speed_m_s]
+        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m])
+        counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
+        watch = (self.probation, self.still, self.decoy_frames)
+        return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
         if data is None or len(data) != _LAYOUT.size:
             return None
-        version, captured_ns, tries, good, bad, *numbers = _LAYOUT.unpack(data)
-        values = np.array(numbers)
+        version, captured_ns, *rest = _LAYOUT.unpack(data)
+        values = np.array(rest[_COUNTS:])
         if version != _VERSION or not np.isfinite(values).all():
             return None
+        frames, trusted_frame, tries, good, bad, probation, still, decoy_frames = rest[:_COUNTS]
         return Memory(
             captured_ns=captured_ns,
+            frames=frames,
+            trusted_frame=trusted_frame,
             tries=tries,
             good=good,
             bad=bad,
@@ -74,5 +97,11 @@ class Memory:
             translation_m=values[15:18],
             mean_score=float(values[18]),
             likeness=float(values[19]),
-            turns=values[20:].astype(np.float32),
+            speed_m_s=float(values[20]),
+            probation=probation,
+            still=still,
+            decoy_frames=decoy_frames,
+            found_m=values[21:24],
+            decoy_m=values[24:27],
+            turns=values[27:].astype(np.float32),
         )

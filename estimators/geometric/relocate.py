@@ -20,7 +20,7 @@ _PLAN = np.array([[0.30, 0.04, 0.01, 0.08], [0.15, 0.03, 0.01, 0.05], [0.10, 0.0
 _DAMPING = np.array([5.0, 50.0])
 _FITTED = 5
 _APART_DIAMETERS = 0.15
-_REACH_DIAMETERS, _REACH_M, _FARTHEST_DIAMETERS = 0.5, 0.02, 5.0
+_REACH_DIAMETERS, _REACH_M, _FARTHEST_DIAMETERS = 0.5, 0.035, 5.0
 _NO_POINTS = np.zeros((0, 3))
 _NO_MASK = checked("mask", np.zeros((0, 0), np.bool_), (0, 0), np.bool_)
 

@@ -16,6 +16,8 @@ _HIDDEN_M = 0.03
 _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
 _FLAT = 0.01
+_TINT = 0.03  # a variance of colour that is half worth comparing
+_LIKENESS_FLOOR = 0.35
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class Evidence:
         chroma: Agreement of normalised colour with the mesh over the inliers, 0 to 1.
         contrast: Correlation of local contrast with the mesh over the inliers, -1 to 1.
         relief: How much contrast the mesh has there to compare, 0 to 1.
+        tint: How much its colour varies there, 0 to 1.
     """
 
     inlier: float
@@ -39,6 +42,7 @@ class Evidence:
     chroma: float
     contrast: float
     relief: float
+    tint: float
 
     @property
     def geometry(self) -> float:
@@ -48,8 +52,25 @@ class Evidence:
 
     @property
     def likeness(self) -> float:
-        """Agreement with the mesh's colours, 0 to 1."""
-        return (max(0.0, self.chroma) + max(0.0, self.contrast)) / 2
+        """Agreement with the mesh's colours, 0 to 1; what varies little counts little."""
+        total = self.tint + self.relief
+        return (self.tint * max(0.0, self.chroma) + self.relief * max(0.0, self.contrast)) / total if total > 0 else 0.0
+
+    @property
+    def telling(self) -> float:
+        """How much the visible part's colours can tell, 0 to 1."""
+        return min(1.0, self.tint + self.relief)
+
+
+def score_of(evidence: Evidence, likeness: float) -> float:
+    """The score in [0, 1].
+
+    The share of what should be seen that depth confirms, times how well the mesh's colours are found
+    again, in proportion to the level ``likeness`` that they had while the track was good. The mesh is the
+    only reference: nothing learned from the images can certify a drift.
+    """
+    agreement = (evidence.likeness + _LIKENESS_FLOOR) / (likeness + _LIKENESS_FLOOR)
+    return float(min(1.0, max(0.0, evidence.geometry * (1 - evidence.telling * (1 - min(1.0, agreement))))))
 
 
 def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
@@ -74,7 +95,7 @@ def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Eviden
     hidden = known & ~inlier & (gap < -_HIDDEN_M)
     wrong = known & ~inlier & ~hidden
     places = points[:, :2] / z[:, None] * [K[0, 0], K[1, 1]] + K[:2, 2]
-    chroma = _chroma(look, places, inlier)
+    chroma, tint = _chroma(look, places, inlier)
     contrast, relief = _contrast(look, places, inlier)
     return Evidence(
         inlier=float(inlier.mean()),
@@ -84,6 +105,7 @@ def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Eviden
         chroma=chroma,
         contrast=contrast,
         relief=relief,
+        tint=tint,
     )
 
 
@@ -93,15 +115,16 @@ def _at(image: Array, places: Array) -> Array:
     return cv2.remap(image, grid[None, :, 0], grid[None, :, 1], cv2.INTER_LINEAR)[0].astype(np.float64)
 
 
-def _chroma(look: "Look", places: Array, chosen: Array) -> float:
-    """Correlation of log-ratios of colours: neither white balance nor a loss of saturation change it."""
+def _chroma(look: "Look", places: Array, chosen: Array) -> tuple[float, float]:
+    """Correlation of log-ratios of colours and how much the mesh has of them: neither white balance nor a loss of saturation change it."""
     if chosen.sum() < 8:
-        return 0.0
+        return 0.0, 0.0
     seen, drawn = _ratios(_at(look.crop.rgb, places[chosen])), _ratios(look.rgb[chosen].astype(np.float64))
     seen, drawn = seen - seen.mean(axis=0), drawn - drawn.mean(axis=0)
     # a flat colour has nothing to correlate: its noise must not decide
     power = float(np.sqrt(((seen**2).sum() + len(seen) * _FLAT) * ((drawn**2).sum() + len(seen) * _FLAT)))
-    return float((seen * drawn).sum()) / power
+    variance = float((drawn**2).sum()) / len(seen)
+    return float((seen * drawn).sum()) / power, variance / (variance + _TINT)
 
 
 def _ratios(rgb: Array) -> Array:

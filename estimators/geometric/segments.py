@@ -7,7 +7,7 @@ import numpy as np
 
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 _SHRINK = 4
 _STEP_M, _STEP_SHARE = 0.012, 0.012  # a larger jump between neighbours parts two things
@@ -59,7 +59,12 @@ def find_segments(model: ObjectModel, near_m: Array, reach_m: float, images: Fra
         alike = float(np.minimum(_histogram(patch[inside[: patch.shape[0], : patch.shape[1]]]), wanted).sum())
         found.append((alike, label, center))
     found.sort(key=lambda one: -one[0])
-    return [Segment(_full(labels == label, images), center, alike) for alike, label, center in found[:most]]
+    return [Segment(_read_only(_full(labels == label, images)), center, alike) for alike, label, center in found[:most]]
+
+
+def _read_only(mask: Array) -> Array:
+    """The same, as the masks of frames are: kernels are compiled once more for arrays that could be written."""
+    return checked("mask", mask, mask.shape, np.bool_)
 
 
 def _inner(depth: Array) -> Array:

@@ -78,7 +78,8 @@ def find_axis(surface: Surface, diameter_m: float) -> Axis | None:
     """The axis of revolution of most of a surface; None where there is none.
 
     The motion that slips along a surface is the smallest eigenvector of the normals' line coordinates
-    (Gelfand and Guibas, Shape Segmentation Using Local Slippage Analysis, 2004); here reweighted, so that a handle does not count.
+    (Gelfand and Guibas, Shape Segmentation Using Local Slippage Analysis, 2004); here reweighted, so that a
+    handle does not count.
     Ends that face along the axis turn into themselves whatever they are, and say nothing.
     """
     size = diameter_m / 2

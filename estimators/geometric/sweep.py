@@ -1,4 +1,4 @@
-"""The turn about an axis of near-symmetry: tried all the way round, as no small step can find it again once it is lost."""
+"""The turn about an axis of near-symmetry, tried all the way round: no small step finds it again once it is lost."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -76,10 +76,10 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     R = np.stack([placement.R @ A for A, _ in turns])
     t = np.stack([placement.R @ b + placement.t for _, b in turns])
     left = _leftover(wheel, placement, images)
-    level = images.level(1)
+    level, surface = images.level(1), wheel.surface
     return _merits(
-        wheel.surface.points, wheel.surface.normals, wheel.logs, wheel.odd, R, t, images.depth_m, images.cam, level, _LOGS,
-        left, wheel.colour_share,
+        surface.points, surface.normals, wheel.logs, wheel.odd, R, t, images.depth_m, images.cam, level, _LOGS, left,
+        wheel.colour_share,
     )  # fmt: skip
 
 

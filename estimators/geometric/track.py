@@ -1,50 +1,32 @@
-"""Following one object from its last estimate."""
+"""Following one object from frame to frame: predict, fit, judge, and what to do when it is lost."""
 
 from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
+from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
-from estimators.geometric.register import register
-from estimators.geometric.relocate import relocate
-from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import STEPS, about, sweep
+from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.score import score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
+from schemas.arrays import Array
 
 TRUSTED = 0.5
 """A pose with a lower score is not to be trusted."""
 LOST_SCORE = 0.3
-LOST_AFTER = 4
+LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
-_FOUND_SCORE = 0.6
-_DOUBT = 0.75  # of the usual score: below, other starts are tried too
-_TRY_EVERY = 2
+_TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES = 15
-_LIKENESS_FLOOR = 0.35
-_HALF_HIDDEN = 0.5
-_SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.7
-_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = (
-    0.08,
-    0.02,
-    0.1,
-)  # of merit: what a single view may pretend, 3 in a row do not
-_LOST_REACH_M = 0.035  # a frame
-
-
-def score_of(found: Fit, likeness: float) -> float:
-    """The score in [0, 1].
-
-    The share of what should be seen that depth confirms, times how well the mesh's colours are found
-    again, in proportion to the level ``likeness`` that they had while the track was good. The mesh is the
-    only reference: nothing learned from the images can certify a drift.
-    """
-    agreement = (found.evidence.likeness + _LIKENESS_FLOOR) / (likeness + _LIKENESS_FLOOR)
-    return float(min(1.0, max(0.0, found.evidence.geometry * min(1.0, agreement))))
+_HALF_HIDDEN, _CONTRADICTED = 0.5, 0.05
+_DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
+_UNSEEN_DECAY = 0.9
+_LONG_FRAMES = 10
 
 
 def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estimate:
@@ -52,10 +34,10 @@ def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estim
     if found is None:
         return Estimate(None, 0.0, State.LOST, memory=Memory(captured_ns=frame.captured_ns).pack())
     likeness = found.evidence.likeness
-    score = score_of(found, likeness)
+    score = score_of(found.evidence, likeness)
     pose = found.placement.pose(model.center_m)
     memory = _trusted(Memory(captured_ns=frame.captured_ns), pose, score, likeness)
-    return Estimate(pose, score, State.REGISTERED, memory=memory.pack())
+    return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
 
 
 def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
@@ -77,142 +59,99 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     memory = Memory.unpack(prior.memory)
     if memory is None:
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
-    if prior.state is State.LOST:
-        return _search(model, memory, frame, images, renderer)
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
+    memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
     before = Placement.of(prior.cam_from_obj, model.center_m)
-    found, score = _best(model, memory, before, predict(before, memory, seconds), images, renderer)
-    if score < TRUSTED:
-        found, score = _elsewhere(model, memory, found, score, images, renderer)
-    if found is not None and model.wheel is not None and score >= LOST_SCORE:
-        found, score, memory = _turned(model, memory, found, score, images, renderer)
-    if found is None or (score < LOST_SCORE and memory.bad + 1 >= LOST_AFTER):
-        if memory.bad + 1 >= LOST_AFTER:
-            return _lost(replace(memory, captured_ns=frame.captured_ns, bad=memory.bad + 1, tries=0))
-        return _unseen(prior, memory, frame)
+    if prior.state is State.LOST:
+        return _search(model, memory, images, renderer)
+    predicted = predict(before, memory, seconds)
+    found, score = best_start(model, memory, before, predicted, images, renderer)
+    far: Fit | None = None
+    if score < max(TRUSTED, _DOUBT * memory.mean_score):
+        far = elsewhere(model, memory, predicted, score, images, renderer)
+        found, score = (far, score_of(far.evidence, memory.likeness)) if far else (found, score)
+    if found is None or score < LOST_SCORE:
+        return _unseen(memory, predicted.pose(model.center_m))
+    found, score, memory = other_face(model, memory, found, score, images, renderer)
+    found, score, memory = turned(model, memory, found, score, images, renderer)
+    return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+
+
+def _tracked(
+    model: ObjectModel, memory: Memory, before: Placement, found: Fit, score: float, seconds: float, *, jumped: bool
+) -> Estimate:
+    """The estimate of a frame in which the object was seen."""
     hidden = found.evidence.hidden > _HALF_HIDDEN
     turn, shift = velocity(before, found.placement, seconds, hidden=hidden)
-    memory = replace(memory, captured_ns=frame.captured_ns, turn_rad_s=turn, shift_m_s=shift)
+    if jumped:
+        turn, shift = np.zeros(3), _way(model, memory, found, seconds)
+        memory = on_probation(model, memory, found.placement)
+    else:
+        memory = watched(memory, shift)
+    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=0)
+    if is_decoy(memory):
+        return _lost(replace(memory, probation=0, tries=0))
     pose = found.placement.pose(model.center_m)
+    if memory.probation:
+        doubted = min(score, DOUBTED_SCORE)
+        return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence.likeness)
-    else:
-        memory = replace(memory, bad=memory.bad + 1 if score < LOST_SCORE else 0)
-    return Estimate(pose, score, State.TRACKED, memory=memory.pack())
+    elif found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
+        memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
+    return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
 
 
-def _best(
-    model: ObjectModel,
-    memory: Memory,
-    before: Placement,
-    predicted: Placement,
-    images: FrameImages,
-    renderer: Renderer,
-) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
-    best = fit(model, predicted, images, renderer)
-    score = score_of(best, memory.likeness) if best else 0.0
-    if score >= _DOUBT * memory.mean_score and best is not None:
-        return best, score
-    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    for start in (before, trusted) if memory.bad else (before,):
-        other = fit(model, start, images, renderer)
-        if other is not None and (best is None or score_of(other, memory.likeness) > score):
-            best, score = other, score_of(other, memory.likeness)
-    return best, score
+def _way(model: ObjectModel, memory: Memory, found: Fit, seconds: float) -> Array:
+    """(3,) metres a second from the last trusted place to where the object was found; 0 after a long time."""
+    frames = memory.frames - memory.trusted_frame
+    if frames > _LONG_FRAMES:
+        return np.zeros(3)
+    return (found.placement.t - memory.rotation @ model.center_m - memory.translation_m) / (frames * seconds)
 
 
-def _elsewhere(
-    model: ObjectModel, memory: Memory, found: Fit | None, score: float, images: FrameImages, renderer: Renderer
-) -> tuple[Fit | None, float]:
-    """The best fit near the last trusted pose, where it is clearly better than the one at hand."""
-    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    other = relocate(model, trusted, memory.bad + 1, images, renderer, lambda it: score_of(it, memory.likeness))
-    if other is None:
-        return found, score
-    better = score_of(other, memory.likeness)
-    return (other, better) if better > max(_FOUND_SCORE, score + 0.1) else (found, score)
-
-
-def _turned(
-    model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
-) -> tuple[Fit, float, Memory]:
-    """The fit, turned about the axis of near-symmetry where frames in a row speak for another turn."""
-    if model.wheel is None or memory.good % _SWEEP_EVERY:
-        return found, score, memory
-    merits = sweep(model.wheel, found.placement, images)
-    turns = (_SWEEP_MEMORY * memory.turns + (merits - merits[0])).astype(np.float32)
-    best = int(np.argmax(turns))
-    if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
-        A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
-        start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
-        other = fit(model, start, images, renderer, coarse=False)
-        if other is not None and score_of(other, memory.likeness) > score - _SWEEP_SLACK:
-            again = sweep(model.wheel, other.placement, images)[0]
-            if again > merits[0] + _SWEEP_NOW:
-                turns = np.roll(turns, -best) - turns[best]
-                return other, score_of(other, memory.likeness), replace(memory, turns=turns)
-    return found, score, replace(memory, turns=turns)
-
-
-def _unseen(prior: Estimate, memory: Memory, frame: Frame) -> Estimate:
-    """A frame in which nothing of the object is to be seen: it stays where it was, with score 0."""
-    still = Memory()
-    memory = replace(
-        memory,
-        captured_ns=frame.captured_ns,
-        bad=memory.bad + 1,
-        turn_rad_s=still.turn_rad_s,
-        shift_m_s=still.shift_m_s,
-    )
-    return Estimate(prior.cam_from_obj, 0.0, State.TRACKED, memory=memory.pack())
+def _unseen(memory: Memory, predicted: Pose) -> Estimate:
+    """A frame in which nothing of the object is to be seen: it goes on as it went, slower and slower, with score 0."""
+    turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
+    memory = replace(memory, bad=memory.bad + 1, turn_rad_s=turn, shift_m_s=shift)
+    if memory.bad >= LOST_AFTER:
+        return _lost(replace(memory, tries=0))
+    return Estimate(predicted, 0.0, State.TRACKED, memory=memory.pack())
 
 
 def _lost(memory: Memory) -> Estimate:
-    still = Memory()
-    memory = replace(memory, turn_rad_s=still.turn_rad_s, shift_m_s=still.shift_m_s)
+    memory = replace(memory, turn_rad_s=np.zeros(3), shift_m_s=np.zeros(3))
     return Estimate(Pose(memory.rotation, memory.translation_m), 0.0, State.LOST, memory=memory.pack())
 
 
-def _search(model: ObjectModel, memory: Memory, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
-    """Look for a lost object near its last trusted pose, in every third frame."""
-    memory = replace(memory, captured_ns=frame.captured_ns, tries=memory.tries + 1)
-    if memory.tries % _TRY_EVERY != 1:
+def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer) -> Estimate:
+    """Look for a lost object near its last trusted pose; after the first frames in every second one."""
+    memory = replace(memory, tries=memory.tries + 1)
+    if memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1:
         return _lost(memory)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    found = relocate(model, trusted, memory.tries, images, renderer, lambda it: score_of(it, memory.likeness))
-    if found is None or score_of(found, memory.likeness) < _FOUND_SCORE:
-        found = _anywhere(model, memory, trusted, images, renderer)
-    if found is None or score_of(found, memory.likeness) < _FOUND_SCORE:
+    found = elsewhere(model, memory, trusted, 0.0, images, renderer)
+    if found is None:
         return _lost(memory)
-    score, pose = score_of(found, memory.likeness), found.placement.pose(model.center_m)
-    memory = _trusted(replace(memory, tries=0), pose, score, found.evidence.likeness)
-    return Estimate(pose, score, State.REGISTERED, memory=memory.pack())
-
-
-def _anywhere(
-    model: ObjectModel, memory: Memory, trusted: Placement, images: FrameImages, renderer: Renderer
-) -> Fit | None:
-    """The best registration of a piece of the scene that the object can have reached and that is alike."""
-    reach_m = 0.5 * model.mesh.diameter_m + _LOST_REACH_M * (memory.tries + LOST_AFTER)
-    fits = [
-        found
-        for segment in find_segments(model, trusted.t, reach_m, images, most=2)
-        if (found := register(model, segment.mask, images, renderer)) is not None
-        and np.linalg.norm(found.placement.t - trusted.t) < reach_m
-    ]
-    return max(fits, key=lambda it: score_of(it, memory.likeness)) if fits else None
+    score, pose = score_of(found.evidence, memory.likeness), found.placement.pose(model.center_m)
+    memory = on_probation(model, replace(memory, tries=0, bad=0), found.placement)
+    if memory.probation:
+        return Estimate(pose, min(score, DOUBTED_SCORE), State.REGISTERED, found.covariance, memory.pack())
+    memory = _trusted(memory, pose, score, found.evidence.likeness)
+    return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
 
 
 def _trusted(memory: Memory, pose: Pose, score: float, likeness: float) -> Memory:
     """The memory after a frame whose pose is trusted."""
     share = 1.0 / min(memory.good + 1, _MEAN_FRAMES)
+    speed = float(np.linalg.norm(memory.shift_m_s))
     return replace(
         memory,
         good=memory.good + 1,
-        bad=0,
+        trusted_frame=memory.frames,
         mean_score=memory.mean_score + share * (score - memory.mean_score),
         likeness=memory.likeness + share * (likeness - memory.likeness),
+        speed_m_s=memory.speed_m_s + share * (speed - memory.speed_m_s),
         rotation=pose.rotation,
         translation_m=pose.translation_m,
     )
