@@ -39,14 +39,14 @@ def best_start(
 ) -> tuple[Fit | None, float]:
     """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
     best = fit(model, predicted, images, renderer)
-    score = score_of(best.evidence, memory.likeness) if best else 0.0
+    score = score_of(best.evidence, memory) if best else 0.0
     if score >= _DOUBT * memory.mean_score and best is not None:
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     for start in (before, trusted) if memory.bad else (before,):
         other = fit(model, start, images, renderer)
-        if other is not None and (best is None or score_of(other.evidence, memory.likeness) > score):
-            best, score = other, score_of(other.evidence, memory.likeness)
+        if other is not None and (best is None or score_of(other.evidence, memory) > score):
+            best, score = other, score_of(other.evidence, memory)
     return best, score
 
 
@@ -61,7 +61,7 @@ def elsewhere(
     reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)
 
     def value(found: Fit) -> float:
-        return score_of(found.evidence, memory.likeness)
+        return score_of(found.evidence, memory)
 
     def possible(found: Fit | None) -> bool:
         if found is None:
@@ -97,8 +97,8 @@ def other_face(
     best, best_score = found, score + _CLEARLY
     for turn in model.turns[1:]:
         other = fit(model, Placement(found.placement.R @ turn, found.placement.t), images, renderer, coarse=False)
-        if other is not None and score_of(other.evidence, memory.likeness) > best_score:
-            best, best_score = other, score_of(other.evidence, memory.likeness)
+        if other is not None and score_of(other.evidence, memory) > best_score:
+            best, best_score = other, score_of(other.evidence, memory)
     return (best, best_score, memory) if best is not found else (found, score, memory)
 
 
@@ -117,9 +117,9 @@ def turned(
         A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
         start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
         other = fit(model, start, images, renderer, coarse=False)
-        if other is not None and score_of(other.evidence, memory.likeness) > score - _SWEEP_SLACK:
+        if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
             again = seen * sweep(model.wheel, other.placement, images)[0]
             if again > merits[0] + _SWEEP_NOW:
                 turns = np.roll(turns, -best) - turns[best]
-                return other, score_of(other.evidence, memory.likeness), replace(memory, turns=turns)
+                return other, score_of(other.evidence, memory), replace(memory, turns=turns)
     return found, score, replace(memory, turns=turns)

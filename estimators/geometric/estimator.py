@@ -19,9 +19,9 @@ _LOG = logging.getLogger("posestream.estimators")
 class GeometricEstimator:
     """``Estimator`` that aligns rendered points with depth and texture; needs depth, and a mask to register.
 
-    Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after four
-    frames in a row below 0.3 the object is lost. A lost object is looked for near its last trusted pose in
-    every third frame. Registering without a mask gives a lost estimate.
+    Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
+    frames in a row below 0.3 the object is lost. A lost object is looked for where it can have got to in
+    every second frame. Registering without a mask gives a lost estimate.
     """
 
     name = "geometric"

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.arrays import Array
 
 _VERSION = 2
-_LAYOUT = struct.Struct("<Hq8I27d36f")
+_LAYOUT = struct.Struct("<Hq8I29d36f")
 
 
 _COUNTS = 8
@@ -36,6 +36,7 @@ class Memory:
         likeness: Running mean of the agreement of colours in trusted frames.
         rotation: (3, 3) float64 of the last trusted cam_from_obj.
         translation_m: (3,) float64 of the last trusted cam_from_obj.
+        tone: (2,) running mean of ``Evidence.tone`` in trusted frames.
         speed_m_s: Running mean of its speed in trusted frames.
         probation: Frames for which a find is still watched.
         still: Of these, frames in which it did not move.
@@ -59,6 +60,7 @@ class Memory:
     probation: int = 0
     still: int = 0
     decoy_frames: int = 0
+    tone: Array = field(default_factory=lambda: np.zeros(2))
     found_m: Array = field(default_factory=_zeros)
     decoy_m: Array = field(default_factory=_zeros)
     rotation: Array = field(default_factory=lambda: np.eye(3))
@@ -69,7 +71,7 @@ class Memory:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
         levels = [self.mean_score, self.likeness, self.speed_m_s]
-        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m])
+        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
         return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
@@ -103,5 +105,6 @@ class Memory:
             decoy_frames=decoy_frames,
             found_m=values[21:24],
             decoy_m=values[24:27],
-            turns=values[27:].astype(np.float32),
+            tone=values[27:29],
+            turns=values[29:].astype(np.float32),
         )

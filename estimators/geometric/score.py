@@ -10,6 +10,7 @@ from schemas.arrays import Array
 
 if TYPE_CHECKING:
     from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.memory import Memory
     from estimators.geometric.pictures import FrameImages
 
 _HIDDEN_M = 0.03
@@ -18,6 +19,7 @@ _UNKNOWN_WEIGHT = 0.1
 _FLAT = 0.01
 _TINT = 0.03  # a variance of colour that is half worth comparing
 _LIKENESS_FLOOR = 0.35
+_TONE_FREE, _TONE = 0.1, 0.3  # of a logarithm: what light and view may change, and what another colour does
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Evidence:
         contrast: Correlation of local contrast with the mesh over the inliers, -1 to 1.
         relief: How much contrast the mesh has there to compare, 0 to 1.
         tint: How much its colour varies there, 0 to 1.
+        tone: (red, blue) mean logarithm of their ratios to green, image less mesh, over the inliers.
     """
 
     inlier: float
@@ -43,6 +46,7 @@ class Evidence:
     contrast: float
     relief: float
     tint: float
+    tone: tuple[float, float]
 
     @property
     def geometry(self) -> float:
@@ -62,15 +66,18 @@ class Evidence:
         return min(1.0, self.tint + self.relief)
 
 
-def score_of(evidence: Evidence, likeness: float) -> float:
+def score_of(evidence: Evidence, usual: "Memory") -> float:
     """The score in [0, 1].
 
     The share of what should be seen that depth confirms, times how well the mesh's colours are found
-    again, in proportion to the level ``likeness`` that they had while the track was good. The mesh is the
-    only reference: nothing learned from the images can certify a drift.
+    again, in proportion to the level that they had while the track was good, times how near their tone is to
+    what it was then. The mesh is the only reference: nothing learned from the images can certify a drift.
     """
-    agreement = (evidence.likeness + _LIKENESS_FLOOR) / (likeness + _LIKENESS_FLOOR)
-    return float(min(1.0, max(0.0, evidence.geometry * (1 - evidence.telling * (1 - min(1.0, agreement))))))
+    ratio = (evidence.likeness + _LIKENESS_FLOOR) / (usual.likeness + _LIKENESS_FLOOR)
+    agreement = 1 - evidence.telling * (1 - min(1.0, ratio))
+    off = np.hypot(evidence.tone[0] - usual.tone[0], evidence.tone[1] - usual.tone[1]) if usual.good else 0.0
+    tone = np.exp(-0.5 * max(0.0, off - _TONE_FREE) ** 2 / _TONE**2)
+    return float(min(1.0, max(0.0, evidence.geometry * agreement * tone)))
 
 
 def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
@@ -95,7 +102,7 @@ def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Eviden
     hidden = known & ~inlier & (gap < -_HIDDEN_M)
     wrong = known & ~inlier & ~hidden
     places = points[:, :2] / z[:, None] * [K[0, 0], K[1, 1]] + K[:2, 2]
-    chroma, tint = _chroma(look, places, inlier)
+    chroma, tint, tone = _chroma(look, places, inlier)
     contrast, relief = _contrast(look, places, inlier)
     return Evidence(
         inlier=float(inlier.mean()),
@@ -106,6 +113,7 @@ def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Eviden
         contrast=contrast,
         relief=relief,
         tint=tint,
+        tone=tone,
     )
 
 
@@ -115,16 +123,20 @@ def _at(image: Array, places: Array) -> Array:
     return cv2.remap(image, grid[None, :, 0], grid[None, :, 1], cv2.INTER_LINEAR)[0].astype(np.float64)
 
 
-def _chroma(look: "Look", places: Array, chosen: Array) -> tuple[float, float]:
-    """Correlation of log-ratios of colours and how much the mesh has of them: neither white balance nor a loss of saturation change it."""
+def _chroma(look: "Look", places: Array, chosen: Array) -> tuple[float, float, tuple[float, float]]:
+    """Correlation of log-ratios of colours, how much the mesh has of them, and their mean difference.
+
+    Neither white balance nor a loss of saturation change the correlation.
+    """
     if chosen.sum() < 8:
-        return 0.0, 0.0
+        return 0.0, 0.0, (0.0, 0.0)
     seen, drawn = _ratios(_at(look.crop.rgb, places[chosen])), _ratios(look.rgb[chosen].astype(np.float64))
+    red, blue = (seen - drawn).mean(axis=0)
     seen, drawn = seen - seen.mean(axis=0), drawn - drawn.mean(axis=0)
     # a flat colour has nothing to correlate: its noise must not decide
     power = float(np.sqrt(((seen**2).sum() + len(seen) * _FLAT) * ((drawn**2).sum() + len(seen) * _FLAT)))
     variance = float((drawn**2).sum()) / len(seen)
-    return float((seen * drawn).sum()) / power, variance / (variance + _TINT)
+    return float((seen * drawn).sum()) / power, variance / (variance + _TINT), (float(red), float(blue))
 
 
 def _ratios(rgb: Array) -> Array:

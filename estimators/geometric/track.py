@@ -11,7 +11,7 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
-from estimators.geometric.score import score_of
+from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
 from schemas.arrays import Array
@@ -33,10 +33,9 @@ def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estim
     """The estimate of a registration, lost where nothing was found."""
     if found is None:
         return Estimate(None, 0.0, State.LOST, memory=Memory(captured_ns=frame.captured_ns).pack())
-    likeness = found.evidence.likeness
-    score = score_of(found.evidence, likeness)
+    score = score_of(found.evidence, Memory(likeness=found.evidence.likeness))
     pose = found.placement.pose(model.center_m)
-    memory = _trusted(Memory(captured_ns=frame.captured_ns), pose, score, likeness)
+    memory = _trusted(Memory(captured_ns=frame.captured_ns), pose, score, found.evidence)
     return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
 
 
@@ -69,7 +68,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     far: Fit | None = None
     if score < max(TRUSTED, _DOUBT * memory.mean_score):
         far = elsewhere(model, memory, predicted, score, images, renderer)
-        found, score = (far, score_of(far.evidence, memory.likeness)) if far else (found, score)
+        found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
     if found is None or score < LOST_SCORE:
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
@@ -96,7 +95,7 @@ def _tracked(
         doubted = min(score, DOUBTED_SCORE)
         return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
-        memory = _trusted(memory, pose, score, found.evidence.likeness)
+        memory = _trusted(memory, pose, score, found.evidence)
     elif found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
         memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
     return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
@@ -133,15 +132,15 @@ def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: R
     found = elsewhere(model, memory, trusted, 0.0, images, renderer)
     if found is None:
         return _lost(memory)
-    score, pose = score_of(found.evidence, memory.likeness), found.placement.pose(model.center_m)
+    score, pose = score_of(found.evidence, memory), found.placement.pose(model.center_m)
     memory = on_probation(model, replace(memory, tries=0, bad=0), found.placement)
     if memory.probation:
         return Estimate(pose, min(score, DOUBTED_SCORE), State.REGISTERED, found.covariance, memory.pack())
-    memory = _trusted(memory, pose, score, found.evidence.likeness)
+    memory = _trusted(memory, pose, score, found.evidence)
     return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
 
 
-def _trusted(memory: Memory, pose: Pose, score: float, likeness: float) -> Memory:
+def _trusted(memory: Memory, pose: Pose, score: float, evidence: Evidence) -> Memory:
     """The memory after a frame whose pose is trusted."""
     share = 1.0 / min(memory.good + 1, _MEAN_FRAMES)
     speed = float(np.linalg.norm(memory.shift_m_s))
@@ -150,7 +149,8 @@ def _trusted(memory: Memory, pose: Pose, score: float, likeness: float) -> Memor
         good=memory.good + 1,
         trusted_frame=memory.frames,
         mean_score=memory.mean_score + share * (score - memory.mean_score),
-        likeness=memory.likeness + share * (likeness - memory.likeness),
+        likeness=memory.likeness + share * (evidence.likeness - memory.likeness),
+        tone=memory.tone + share * (np.array(evidence.tone) - memory.tone),
         speed_m_s=memory.speed_m_s + share * (speed - memory.speed_m_s),
         rotation=pose.rotation,
         translation_m=pose.translation_m,
