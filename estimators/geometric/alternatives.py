@@ -24,7 +24,7 @@ _REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
 _SEGMENTS = 2
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
-_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.1
+_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
 _FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
 _FACE_DOUBT = 0.7  # of the usual score
 

@@ -16,10 +16,10 @@ from schemas import Pose
 from schemas.arrays import Array
 
 # search radius, stride, sigma, robust scale in metres; sigmas are wide as neighbouring depths err together
-_COARSE = np.array([[0.07, 0.005, 0.02, 0.05], [0.05, 0.005, 0.015, 0.03], [0.04, 0.005, 0.012, 0.02]])
-_FINE = np.array([[0.03, 0.004, 0.008, 0.01], [0.02, 0.003, 0.006, 0.01], [0.015, 0.0025, 0.006, 0.008]])
+_COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04, 0.006, 0.012, 0.02]])
+_FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
-_SAMPLES = 450
+_SAMPLES = 280
 _PIXEL_SIGMA, _PIXEL_CUT = 2.0, 3.0  # of the crop
 _AGREE_PX = 2.5
 _NEAR = np.ones((9, 9), np.uint8)
@@ -201,8 +201,8 @@ def fit(
 def _moved(
     look: Look, placement: Placement, texture: Array, places: Array, images: FrameImages, plan: Array
 ) -> tuple[Placement, Array]:
-    """The placement after one pass and the information about it; the wide one needs only every second point."""
-    every = 2 if plan is _COARSE else 1
+    """The placement after one pass and the information about it; the wide one needs only every third point."""
+    every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
     trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom

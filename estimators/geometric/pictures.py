@@ -8,7 +8,7 @@ import numpy as np
 from schemas import Frame
 from schemas.arrays import Array, checked
 
-CROP_PX = 160
+CROP_PX = 144
 _CROP_DIAMETERS = 1.45
 _BLOCK_PX = 15
 _NOISE_GREY = 5.0  # contrast below the sensor's noise is not blown up
