@@ -8,7 +8,7 @@ import numpy as np
 from estimators.geometric.align import refine
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
-from estimators.geometric.pictures import CROP_PX, Crop, FrameImages, crop_about, local_contrast
+from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.texture import find_corners
 from estimators.rendering import Renderer
@@ -97,15 +97,17 @@ class Look:
     contrast: Array
 
 
-def look_at(model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer) -> Look | None:
+def look_at(
+    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int = CROP_PX
+) -> Look | None:
     """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
     if not 0.05 < placement.t[2] < 20.0:
         return None
-    crop = crop_about(images, placement.t, model.mesh.diameter_m)
+    crop = crop_about(images, placement.t, model.mesh.diameter_m, size_px)
     pose = np.eye(4)
     pose[:3, :3] = placement.R
     pose[:3, 3] = placement.t - placement.R @ model.center_m
-    drawn = renderer.render(model.mesh, pose[None], crop.K, (CROP_PX, CROP_PX))
+    drawn = renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
     depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
     mask = depth > 0
     rows, columns = np.nonzero(mask & (normal[..., 2] < -0.1))
@@ -185,7 +187,7 @@ def fit(
     placement, corners, information = start, 0, np.zeros((6, 6))
     look: Look | None = None
     for plan in (_COARSE, _FINE) if coarse else (_FINE,):
-        look = look_at(model, placement, images, renderer)
+        look = look_at(model, placement, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
         if look is None:
             return None
         points, places = _texture(look, placement, images) if texture and model.textured else (_NO_POINTS, _NO_PLACES)

@@ -8,7 +8,7 @@ import numpy as np
 from schemas import Frame
 from schemas.arrays import Array, checked
 
-CROP_PX = 144
+CROP_PX, COARSE_CROP_PX = 144, 96
 _CROP_DIAMETERS = 1.45
 _BLOCK_PX = 15
 _NOISE_GREY = 5.0  # contrast below the sensor's noise is not blown up
@@ -44,7 +44,7 @@ class FrameImages:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crop:
-    """A square window of a frame about an object, ``CROP_PX`` on each side.
+    """A square window of a frame about an object.
 
     Attributes:
         K: (3, 3) float64 intrinsics with the window folded in.
@@ -59,13 +59,13 @@ class Crop:
     crop_from_frame: Array
 
 
-def crop_about(images: FrameImages, center_m: Array, diameter_m: float) -> Crop:
-    """The window about a point in the camera's frame, 1.45 diameters wide at its depth."""
+def crop_about(images: FrameImages, center_m: Array, diameter_m: float, size_px: int) -> Crop:
+    """The window about a point in the camera's frame, 1.45 diameters wide at its depth, drawn ``size_px`` wide."""
     K = images.K
     z = max(float(center_m[2]), _NEAREST_M)
     u, v = K[0, 0] * center_m[0] / z + K[0, 2], K[1, 1] * center_m[1] / z + K[1, 2]
-    zoom = CROP_PX / max(_CROP_DIAMETERS * diameter_m * float(np.sqrt(K[0, 0] * K[1, 1])) / z, 8.0)
-    middle = (CROP_PX - 1) / 2
+    zoom = size_px / max(_CROP_DIAMETERS * diameter_m * float(np.sqrt(K[0, 0] * K[1, 1])) / z, 8.0)
+    middle = (size_px - 1) / 2
     crop_from_frame = np.array([[zoom, 0.0, middle - zoom * u], [0.0, zoom, middle - zoom * v], [0.0, 0.0, 1.0]])
     halvings = max(0, int(np.floor(np.log2(1.25 / zoom)))) if zoom < 1.25 else 0
     image = images.level(halvings)
@@ -73,7 +73,7 @@ def crop_about(images: FrameImages, center_m: Array, diameter_m: float) -> Crop:
     # the centre of a pixel that averages f x f pixels lies at f u + (f - 1) / 2
     frame_from_level = np.array([[factor, 0.0, (factor - 1) / 2], [0.0, factor, (factor - 1) / 2], [0.0, 0.0, 1.0]])
     crop_from_level = (crop_from_frame @ frame_from_level)[:2]
-    rgb = cv2.warpAffine(image, crop_from_level, (CROP_PX, CROP_PX), flags=cv2.INTER_LINEAR)
+    rgb = cv2.warpAffine(image, crop_from_level, (size_px, size_px), flags=cv2.INTER_LINEAR)
     return Crop(crop_from_frame @ K, rgb, zoom, crop_from_frame[:2])
 
 
