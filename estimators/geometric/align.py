@@ -9,6 +9,7 @@ from schemas.arrays import Array
 _OCCLUDER_M = 0.03  # anything this much nearer than a point, within a centimetre, hides it
 _BESIDE_M = 0.01
 _NEAREST_M = 0.05
+_SCALE_SIGMA = 0.03  # by how much the sizes in picture, depth and mesh may disagree
 
 
 @njit(nogil=True, cache=True)
@@ -99,24 +100,48 @@ def depth_rows(
 def pixel_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, trust: Array, H: Array, g: Array) -> None:
     """Add two reprojection rows for each point (N, 3) that was seen at ``places`` (N, 2) pixels.
 
+    A common scale of all places about the object's centre is solved for beside the pose and left out of it (Schur
+    complement): where the sensor's depth, its focal length and the size of the mesh disagree by a percent, the
+    picture would else pull the object along the viewing axis, away from its depth.
     ``trust`` is (2,): standard deviation and scale of the Geman-McClure weight, pixels.
     """
     p, d = np.empty(3), np.empty(3)
+    mixed, power, pull = np.zeros(6), 1.0 / (_SCALE_SIGMA * _SCALE_SIGMA), 0.0
+    center_u, center_v = cam[0] * t[0] / t[2] + cam[2], cam[1] * t[1] / t[2] + cam[3]
     for i in range(points.shape[0]):
         for k in range(3):
             p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2]
         x, y, z = p[0] + t[0], p[1] + t[1], p[2] + t[2]
         if z < _NEAREST_M:
             continue
-        du = places[i, 0] - (cam[0] * x / z + cam[2])
-        dv = places[i, 1] - (cam[1] * y / z + cam[3])
+        u, v = cam[0] * x / z + cam[2], cam[1] * y / z + cam[3]
+        du, dv = places[i, 0] - u, places[i, 1] - v
         cut = trust[1] * trust[1]
         robust = cut / (cut + du * du + dv * dv)
         weight = robust * robust / (trust[0] * trust[0])
         d[0], d[1], d[2] = cam[0] / z, 0.0, -cam[0] * x / (z * z)
         add_row(p, d, du, weight, H, g)
+        power, pull = _add_scale(p, d, u - center_u, du, weight, mixed, power, pull)
         d[0], d[1], d[2] = 0.0, cam[1] / z, -cam[1] * y / (z * z)
         add_row(p, d, dv, weight, H, g)
+        power, pull = _add_scale(p, d, v - center_v, dv, weight, mixed, power, pull)
+    for i in range(6):
+        g[i] -= mixed[i] * pull / power
+        for j in range(i + 1):
+            H[i, j] -= mixed[i] * mixed[j] / power
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _add_scale(
+    p: Array, d: Array, reach: float, residual: float, weight: float, mixed: Array, power: float, pull: float
+) -> tuple[float, float]:
+    """The scale's share of one row: mixed (6,) with the pose, alone, and with the residual."""
+    mixed[0] += weight * reach * (p[1] * d[2] - p[2] * d[1])
+    mixed[1] += weight * reach * (p[2] * d[0] - p[0] * d[2])
+    mixed[2] += weight * reach * (p[0] * d[1] - p[1] * d[0])
+    for k in range(3):
+        mixed[3 + k] += weight * reach * d[k]
+    return power + weight * reach * reach, pull + weight * reach * residual
 
 
 @njit(nogil=True, cache=True)

@@ -20,7 +20,8 @@ _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04
 _FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
 _SAMPLES = 280
-_PIXEL_SIGMA, _PIXEL_CUT = 2.0, 3.0  # of the crop
+_PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
+_MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 _AGREE_PX = 2.5
 _NEAR = np.ones((9, 9), np.uint8)
 _NO_POINTS, _NO_PLACES = np.zeros((0, 3)), np.zeros((0, 2))
@@ -207,6 +208,7 @@ def _moved(
     every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
-    trust = np.array([_PIXEL_SIGMA, _PIXEL_CUT]) / look.crop.zoom
+    sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture))))
+    trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
     refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, information)
     return Placement(R, t), information
