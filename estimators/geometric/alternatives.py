@@ -26,7 +26,7 @@ _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
 _FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
-_FACE_DOUBT = 0.7  # of the usual score
+_FACE_DOUBT, _FACE_TELLING = 0.8, 0.3  # of the usual likeness; of what colours can tell
 
 
 def best_start(
@@ -91,8 +91,9 @@ def other_face(
     model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
 ) -> tuple[Fit, float, Memory]:
     """The fit, turned as the shape allows, where depth agrees with the pose but the mesh's colours do not."""
-    doubtful = score < _FACE_DOUBT * memory.mean_score and found.evidence.geometry > _FACE_GEOMETRY
-    if not doubtful or len(model.turns) < 2 or memory.frames % _FACE_EVERY:
+    evidence = found.evidence
+    unlike = evidence.likeness < _FACE_DOUBT * memory.likeness and evidence.telling > _FACE_TELLING
+    if not unlike or evidence.geometry < _FACE_GEOMETRY or len(model.turns) < 2 or memory.frames % _FACE_EVERY:
         return found, score, memory
     best, best_score = found, score + _CLEARLY
     for turn in model.turns[1:]:

@@ -22,7 +22,7 @@ LOST_SCORE = 0.3
 LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
-_MEAN_FRAMES = 15
+_MEAN_FRAMES, _FALLS_SLOWER = 15, 6
 _HALF_HIDDEN, _CONTRADICTED = 0.5, 0.05
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
@@ -148,10 +148,16 @@ def _trusted(memory: Memory, pose: Pose, score: float, evidence: Evidence) -> Me
         memory,
         good=memory.good + 1,
         trusted_frame=memory.frames,
-        mean_score=memory.mean_score + share * (score - memory.mean_score),
-        likeness=memory.likeness + share * (evidence.likeness - memory.likeness),
+        mean_score=_usual(memory.mean_score, score, share),
+        likeness=_usual(memory.likeness, evidence.likeness, share),
         tone=memory.tone + share * (np.array(evidence.tone) - memory.tone),
         speed_m_s=memory.speed_m_s + share * (speed - memory.speed_m_s),
         rotation=pose.rotation,
         translation_m=pose.translation_m,
     )
+
+
+def _usual(before: float, now: float, share: float) -> float:
+    """A running mean that falls slowly: a wrong pose must not become what is usual."""
+    slow = share if now > before or share > 2 / _MEAN_FRAMES else share / _FALLS_SLOWER
+    return before + slow * (now - before)
