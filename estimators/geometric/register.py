@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Look, Placement, fit
+from estimators.geometric.fit import Fit, Look, Placement, fit, look_at
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
-from estimators.geometric.pictures import FrameImages
+from estimators.geometric.pictures import COARSE_CROP_PX, FrameImages
 from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -16,7 +16,8 @@ _KEPT_SHARE = 0.8
 _LEAST_SHAPE = 0.3  # below, the mask shows something else
 _SHAPES = 6
 _CLASSES = 3
-_FINALISTS = 3
+_FINALISTS = 2
+_TURNS_FITTED = 4
 _APART_COSINE = np.cos(np.radians(25.0))
 _APART_DIAMETERS = 0.12
 _BLIND, _CORNER = 0.5, 0.02  # what a likeness of nothing is worth, and one corner that is found again
@@ -75,13 +76,26 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
     for shape in shapes[:_CLASSES]:
         if shape.shape < _KEPT_SHARE * shapes[0].shape:
             break
-        for turn in model.turns:
-            turned = Placement(shape.fit.placement.R @ turn, shape.fit.placement.t)
+        for turned in _likely_turns(model, shape.fit.placement, mask, images, renderer):
             candidate = _candidate(model, turned, mask, images, renderer)
             if candidate is not None:
                 found.append(candidate)
     found.sort(key=lambda candidate: -candidate.rank)
     return found
+
+
+def _likely_turns(
+    model: ObjectModel, placement: Placement, mask: Array, images: FrameImages, renderer: Renderer
+) -> list[Placement]:
+    """The turned placements whose small pictures are most alike; all where there are few or nothing to compare."""
+    turned = [Placement(placement.R @ turn, placement.t) for turn in model.turns]
+    if not model.textured or len(turned) <= _TURNS_FITTED:
+        return turned
+    ranks: list[float] = []
+    for one in turned:
+        look = look_at(model, one, images, renderer, COARSE_CROP_PX)
+        ranks.append(resemblance(look, in_crop(mask.astype(np.uint8), look) > 0) if look is not None else -1.0)
+    return [turned[k] for k in np.argsort(-np.array(ranks), kind="stable")[:_TURNS_FITTED]]
 
 
 def _different_shapes(model: ObjectModel, hypotheses: Hypotheses) -> list[Placement]:

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.pictures import CROP_PX
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -21,7 +20,8 @@ _CHROMA, _LIGHT, _CONTRAST = 3.0, 3.0, 1.0
 
 def in_crop(image: Array, look: "Look") -> Array:
     """An image of the frame's size, seen through a look's window; nearest pixels, 0 outside."""
-    return cv2.warpAffine(image, look.crop.crop_from_frame, (CROP_PX, CROP_PX), flags=cv2.INTER_NEAREST)
+    height, width = look.mask.shape
+    return cv2.warpAffine(image, look.crop.crop_from_frame, (width, height), flags=cv2.INTER_NEAREST)
 
 
 def resemblance(look: "Look", seen: Array) -> float:
