@@ -42,7 +42,8 @@ def find_segments(model: ObjectModel, near_m: Array, reach_m: float, images: Fra
     """
     depth = np.ascontiguousarray(images.depth_m[_SHRINK // 2 :: _SHRINK, _SHRINK // 2 :: _SHRINK])
     count, labels, stats, _ = cv2.connectedComponentsWithStats(_inner(depth).astype(np.uint8), connectivity=4)
-    D, found = model.mesh.diameter_m, []
+    D = model.mesh.diameter_m
+    found: list[tuple[float, int, Array]] = []
     wanted = _histogram(model.surface.rgb)
     colour = images.level(2)
     for label in range(1, count):

@@ -63,15 +63,20 @@ def sample(mesh: Mesh, count: int) -> Surface:
 def _colours(mesh: Mesh, corners: list[Array], share: Array) -> Array:
     """(N, 3) the mesh's colours at shares (N, 3) of three corners."""
     if mesh.uv is not None and mesh.texture is not None:
-        st = sum(share[:, k : k + 1] * mesh.uv[corners[k]].astype(np.float64) for k in range(3))
+        st = _mixed(mesh.uv, corners, share)
         level = mesh.texture_levels[min(2, len(mesh.texture_levels) - 1)] if mesh.texture_levels else mesh.texture
         height, width = level.shape[:2]
         column = np.clip((st[:, 0] % 1.0 * width).astype(np.int64), 0, width - 1)
         row = np.clip(((1 - st[:, 1] % 1.0) * height).astype(np.int64), 0, height - 1)
         return level[row, column].astype(np.float64)
     if mesh.colors is not None:
-        return sum(share[:, k : k + 1] * mesh.colors[corners[k]].astype(np.float64) for k in range(3))
+        return _mixed(mesh.colors, corners, share)
     return np.full((len(share), 3), float(_GREY))
+
+
+def _mixed(values: Array, corners: list[Array], share: Array) -> Array:
+    """(N, K) values (V, K) of vertices, at shares (N, 3) of three corners."""
+    return np.einsum("nk,nkc->nc", share, np.stack([values[corner] for corner in corners], axis=1).astype(np.float64))
 
 
 def find_axis(surface: Surface, diameter_m: float) -> Axis | None:
@@ -95,7 +100,7 @@ def find_axis(surface: Surface, diameter_m: float) -> Axis | None:
 
 def _slip(lines: Array, points: Array, normals: Array, start: Array) -> Axis | None:
     weight = np.where(np.abs(normals @ start) < _FLAT_COSINE, 1.0, 0.0)
-    motion = np.concatenate([start, np.zeros(3)])
+    motion, off = np.concatenate([start, np.zeros(3)]), np.zeros(len(lines))
     for k in range(_ROUNDS):
         # first only the line's place is looked for, then its direction too
         free = lines if k > 2 else lines[:, 3:]
