@@ -10,6 +10,7 @@ import numpy as np
 import trimesh
 
 from estimators.mesh.model import Mesh
+from estimators.mesh.prepared import MOST_FACES, RawMesh, read_prepared, thinned, write_prepared
 from schemas import BadJob, JobObject
 from schemas.arrays import Array
 
@@ -56,20 +57,17 @@ def load_mesh(path: Path, unit_m: float = 1.0) -> Mesh:
     if path.suffix.lower() not in _SUFFIXES:
         msg = f"mesh {path}: expected one of {', '.join(_SUFFIXES)}, got {path.suffix or 'no suffix'}"
         raise BadJob(msg)
-    return _read(path.resolve(), stat.st_mtime_ns, stat.st_size, unit_m)
+    return read_unchanged(path.resolve(), stat.st_mtime_ns, stat.st_size, unit_m)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mesh:
+def read_unchanged(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mesh:
+    """The mesh of a file of this time and size; see ``load_mesh``."""
+    raw = read_prepared(path) or _load(path)
     try:
-        raw: Any = trimesh.load_mesh(path, process=False)
-        vertices, faces = np.asarray(raw.vertices, np.float64), np.asarray(raw.faces, np.int64)
-    except Exception as error:  # a foreign file and a foreign reader: any error means that it cannot be read
-        msg = f"mesh {path}: expected a triangle mesh, got {type(error).__name__}: {error}"
-        raise BadJob(msg) from error
-    uv, texture, colors = _looks(raw, path)
-    try:
-        mesh = Mesh.build(vertices * unit_m, faces, name=path.name, uv=uv, texture=texture, colors=colors)
+        mesh = Mesh.build(
+            raw.vertices * unit_m, raw.faces, name=path.name, uv=raw.uv, texture=raw.texture, colors=raw.colors
+        )
     except ValueError as error:
         msg = f"mesh {path}: {error}"
         raise BadJob(msg) from error
@@ -77,6 +75,22 @@ def _read(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mesh:
     if not mesh.closed:
         _LOG.warning("mesh %s is not closed or not wound one way: drawn from both sides, slower", path)
     return mesh
+
+
+def _load(path: Path) -> RawMesh:
+    """The mesh of a file, thinned where it has very many faces."""
+    try:
+        loaded: Any = trimesh.load_mesh(path, process=False)
+        vertices, faces = np.asarray(loaded.vertices, np.float64), np.asarray(loaded.faces, np.int64)
+    except Exception as error:  # a foreign file and a foreign reader: any error means that it cannot be read
+        msg = f"mesh {path}: expected a triangle mesh, got {type(error).__name__}: {error}"
+        raise BadJob(msg) from error
+    raw = RawMesh(vertices, faces, *_looks(loaded, path))
+    if len(faces) <= MOST_FACES or not np.isfinite(vertices).all():
+        return raw
+    raw = thinned(raw)
+    write_prepared(path, raw)
+    return raw
 
 
 def _check_unit(path: Path, diameter_m: float, unit_m: float) -> None:
