@@ -23,7 +23,7 @@ LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
-_HALF_HIDDEN, _CONTRADICTED = 0.5, 0.05
+_HALF_HIDDEN, _CONTRADICTED, _HIDDEN_EVERY = 0.5, 0.05, 4
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
@@ -66,7 +66,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     predicted = predict(before, memory, seconds)
     found, score = best_start(model, memory, before, predicted, images, renderer)
     far: Fit | None = None
-    if score < max(TRUSTED, _DOUBT * memory.mean_score):
+    if _search_due(memory, found, score):
         far = elsewhere(model, memory, predicted, score, images, renderer)
         found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
     if found is None or score < LOST_SCORE:
@@ -74,6 +74,13 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+
+
+def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
+    """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is merely hidden."""
+    if found is None or score < LOST_SCORE or (score < TRUSTED and found.evidence.wrong > _CONTRADICTED):
+        return True
+    return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 
 
 def _tracked(
