@@ -148,6 +148,27 @@ def evaluate(
 
 
 @app.command()
+def animate(
+    source: Annotated[str, typer.Argument(help=SOURCE_HELP)],
+    to: Annotated[Path, typer.Option(help="the file to write: .webp, .gif or .png (animated)")],
+    estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
+    width_px: Annotated[int, typer.Option(help="width of the picture, pixels")] = 480,
+    rate: Annotated[float, typer.Option(help="pictures a second when it is played")] = 10.0,
+    every: Annotated[int, typer.Option(help="draw every n-th frame; all are tracked")] = 1,
+) -> None:
+    """Track a recording, without Kafka, and draw outline and axes of its objects (x red, y green, z blue).
+
+    Example: posestream animate bop:shared/data/desk_cube --to cube.webp --every 2
+    """
+    from posestream.animate import animate as run
+
+    with progress_bar() as bar:
+        on_frame = partial(_advance, bar, bar.add_task(source, total=None))
+        count = run(source, to, estimator, width_px, rate, every, on_frame)
+    console.print(f"{count} pictures in {to}")
+
+
+@app.command()
 def doctor(as_json: AsJson = False) -> None:
     """Say what is installed, what can be reached and what to do about the rest; exits 1 if something is missing."""
     from posestream.doctor import Verdict, examine

@@ -110,10 +110,10 @@ def evaluate(
     _warm_up(estimator, job, opening, source, start)
     estimates: Mapping[str, Estimate] = {}
     for seq, shot in enumerate(source.shots(0)):
-        frame = _frame(job, seq, shot, source)
+        frame = frame_of(job, seq, shot, source)
         began = clock()
         first = seq == 0
-        estimates = _started(estimator, frame, source, start) if first else estimator.track([frame], [estimates])[0]
+        estimates = started(estimator, frame, source, start) if first else estimator.track([frame], [estimates])[0]
         _note(recording, seq, estimates, clock() - began)
         on_frame(seq + 1, source.frame_count)
     return recording
@@ -121,17 +121,23 @@ def evaluate(
 
 def _warm_up(estimator: Estimator, job: Job, shot: Shot, source: Source, start: Start) -> None:
     """Compile and fill caches on the first frame, so that no step is charged for it."""
-    frame = _frame(job, 0, shot, source)
-    estimator.track([frame], [_started(estimator, frame, source, start)])
+    frame = frame_of(job, 0, shot, source)
+    estimator.track([frame], [started(estimator, frame, source, start)])
 
 
-def _frame(job: Job, seq: int, shot: Shot, source: Source) -> Frame:
+def frame_of(job: Job, seq: int, shot: Shot, source: Source) -> Frame:
+    """A shot of a source as the frame of a job."""
     return Frame(
         job.id, RUN_ID, seq, round(shot.at_s * 1e9), shot.camera or source.camera, shot.rgb, shot.depth_m, shot.masks
     )
 
 
-def _started(estimator: Estimator, frame: Frame, source: Source, start: Start) -> Mapping[str, Estimate]:
+def started(estimator: Estimator, frame: Frame, source: Source, start: Start) -> Mapping[str, Estimate]:
+    """The estimates that tracking starts from.
+
+    Raises:
+        EvaluationError: The first frame has no mask, or no true pose.
+    """
     if start is Start.MASK:
         if not frame.masks:
             msg = f"{source.name}: expected masks in the first frame, found none; try --init truth"
