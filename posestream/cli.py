@@ -24,7 +24,7 @@ from consumers.loop import stop_on_signals
 from consumers.settings import WorkerSettings
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
-from posestream.options import with_settings
+from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.stack.commands import app as stack_app
 from producers.settings import ProduceSettings
 from producers.sources.open import SOURCE_HELP, open_source
@@ -123,6 +123,7 @@ def evaluate(
         str, typer.Option(help="first pose from the first frame's mask, or its truth: mask | truth")
     ] = "mask",
     csv: Annotated[Path | None, typer.Option(help="write BOP results: scene_id,im_id,obj_id,score,R,t,time")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an estimator on recordings, without Kafka, and score it against their ground truth."""
@@ -137,7 +138,7 @@ def evaluate(
     for uri in find_recordings(sources):
         with progress_bar() as bar:
             on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
-            recordings.append(run(uri, estimator, Start(init), on_frame))
+            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or [])))
     rows = [row for recording in recordings for row in figures.figures_of(recording)]
     if csv is not None:
         console.print(f"{figures.write_csv(csv, recordings)} rows in {csv}")

@@ -86,6 +86,7 @@ def evaluate(
     estimator_name: str,
     start: Start,
     on_frame: Callable[[int, int], None],
+    options: Mapping[str, str] | None = None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Recording:
     """Run one recording from its first frame to its last, started once and never helped afterwards.
@@ -95,6 +96,7 @@ def evaluate(
         estimator_name: As in ``estimators.registry``.
         start: Where the first poses come from.
         on_frame: Called with frames done and frames in all (0 where unknown).
+        options: Settings of the estimator, as a job's.
         clock: Seconds; what a step costs is read from it.
 
     Raises:
@@ -103,7 +105,7 @@ def evaluate(
     """
     source = open_source(uri)
     recording = Recording(uri, source)
-    job = Job(id="eval", objects=source.objects, estimator=estimator_name)
+    job = Job(id="eval", objects=source.objects, estimator=estimator_name, options=options or {})
     estimator = registry.load(estimator_name)
     estimator.prepare(job)
     opening = next(source.shots(0))

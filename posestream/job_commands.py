@@ -10,6 +10,7 @@ from rich.table import Table
 
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook
+from posestream.options import OPTION_HELP, named_values
 from producers.sources.open import open_source
 from schemas import Job, JobObject, Mode
 from schemas.codec import Codec
@@ -43,6 +44,7 @@ def create(
     pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
     estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
     mode: Annotated[Mode, typer.Option(help="live: newest frame wins; all: nothing is skipped")] = Mode.ALL,
+    option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
     kafka: Kafka = LOCAL_KAFKA,
     registry: Registry = LOCAL_REGISTRY,
 ) -> None:
@@ -51,7 +53,7 @@ def create(
     if not objects:
         msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
         raise typer.BadParameter(msg)
-    job = book(kafka, registry, pool).create(_job(job_id, objects, pool, estimator, mode))
+    job = book(kafka, registry, pool).create(_job(job_id, objects, pool, estimator, mode, named_values(option or [])))
     Console(stderr=True).print(
         f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
     )
@@ -83,9 +85,11 @@ def remove(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL
     book(kafka, registry).remove(job_id)
 
 
-def _job(job_id: str, objects: tuple[JobObject, ...], pool: str, estimator: str, mode: Mode) -> Job:
+def _job(
+    job_id: str, objects: tuple[JobObject, ...], pool: str, estimator: str, mode: Mode, options: dict[str, str]
+) -> Job:
     try:
-        return Job(id=job_id, objects=objects, pool=pool, estimator=estimator, mode=mode)
+        return Job(id=job_id, objects=objects, pool=pool, estimator=estimator, mode=mode, options=options)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -11,6 +11,10 @@ from pydantic_settings import BaseSettings
 
 Settings = TypeVar("Settings", bound=BaseSettings)
 PREFIX = "POSESTREAM_"
+OPTION_HELP = (
+    "NAME=VALUE for the estimator, repeatable; geometric knows off=PARTS, some of depth,region,texture,prediction,"
+    "restarts,turns,recovery"
+)
 
 
 def with_settings(settings_class: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -64,3 +68,19 @@ def _checked(settings_class: type[Settings], values: dict[str, Any]) -> Settings
             source = f"--{name.replace('_', '-')} (or {PREFIX}{name.upper()})"
             lines.append(f"{source}: {problem['msg']}, got {problem['input']!r}")
         raise typer.BadParameter("; ".join(lines)) from error
+
+
+def named_values(texts: list[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts by name.
+
+    Raises:
+        BadParameter: A text of another form.
+    """
+    values: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            msg = f"expected NAME=VALUE, got {text!r}"
+            raise typer.BadParameter(msg, param_hint="--option")
+        values[name] = value
+    return values

@@ -40,7 +40,7 @@ def best_start(
     """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
     best = fit(model, predicted, images, renderer)
     score = score_of(best.evidence, memory) if best else 0.0
-    if score >= _DOUBT * memory.mean_score and best is not None:
+    if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     for start in (before, trusted) if memory.bad else (before,):
@@ -93,7 +93,8 @@ def other_face(
     """The fit, turned as the shape allows, where depth agrees with the pose but the mesh's colours do not."""
     evidence = found.evidence
     unlike = evidence.likeness < _FACE_DOUBT * memory.likeness and evidence.telling > _FACE_TELLING
-    if not unlike or evidence.geometry < _FACE_GEOMETRY or len(model.turns) < 2 or memory.frames % _FACE_EVERY:
+    due = model.parts.restarts and len(model.turns) > 1 and memory.frames % _FACE_EVERY == 0
+    if not due or not unlike or evidence.geometry < _FACE_GEOMETRY:
         return found, score, memory
     best, best_score = found, score + _CLEARLY
     for turn in model.turns[1:]:
@@ -107,7 +108,7 @@ def turned(
     model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
 ) -> tuple[Fit, float, Memory]:
     """The fit, turned about the axis of near-symmetry where frames in a row speak for another turn."""
-    if model.wheel is None or memory.frames % _SWEEP_EVERY:
+    if not model.parts.turns or model.wheel is None or memory.frames % _SWEEP_EVERY:
         return found, score, memory
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2

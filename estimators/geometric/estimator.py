@@ -5,6 +5,7 @@ import time
 from collections.abc import Sequence
 
 from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.track import first_estimate, follow
@@ -38,10 +39,10 @@ class GeometricEstimator:
         if not self._warm:
             warm_up(self._renderer)
             self._warm = True
-        started = time.monotonic()
+        started, parts = time.monotonic(), Parts.of(job.options)
         models: dict[str, ObjectModel] = {}
         for item in job.objects:
-            models[item.object_id] = make_model(item, load_object(item), self._renderer)
+            models[item.object_id] = make_model(item, load_object(item), self._renderer, parts)
         self._jobs[job.id] = models
         _LOG.info("job %s: %d objects ready in %.2f s", job.id, len(models), time.monotonic() - started)
 

@@ -191,7 +191,8 @@ def fit(
         look = look_at(model, placement, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
         if look is None:
             return None
-        points, places = _texture(look, placement, images) if texture and model.textured else (_NO_POINTS, _NO_PLACES)
+        textured = texture and model.textured and model.parts.texture
+        points, places = _texture(look, placement, images) if textured else (_NO_POINTS, _NO_PLACES)
         placement, information = _moved(look, placement, points, places, images, plan)
         corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():

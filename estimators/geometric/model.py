@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.geometric.likeness import shape_turns
+from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, find_axis, sample
 from estimators.geometric.sweep import Wheel, make_wheel
@@ -33,6 +34,7 @@ class ObjectModel:
         textured: Whether the mesh has colours worth comparing.
         surface: Points spread over the mesh.
         wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
+        parts: What of the estimator is at work.
     """
 
     item: JobObject
@@ -44,9 +46,10 @@ class ObjectModel:
     textured: bool
     surface: Surface
     wheel: Wheel | None
+    parts: Parts
 
 
-def make_model(item: JobObject, mesh: Mesh, renderer: Renderer) -> ObjectModel:
+def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | None = None) -> ObjectModel:
     """Draw an object's views; about 50 ms."""
     views = make_views(mesh, item.symmetries, renderer, _VIEW_POINTS)
     turns = shape_turns(mesh)
@@ -55,6 +58,5 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer) -> ObjectModel:
     surface = sample(mesh, _SURFACE_POINTS)
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
     wheel = None if axis is None else make_wheel(surface, axis)
-    return ObjectModel(
-        item, mesh, views, mesh.center_m, turns, best_mix(views.rgb, views.mask), textured, surface, wheel
-    )
+    mix = best_mix(views.rgb, views.mask)
+    return ObjectModel(item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, parts or Parts())

@@ -63,10 +63,10 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     before = Placement.of(prior.cam_from_obj, model.center_m)
     if prior.state is State.LOST:
         return _search(model, memory, images, renderer)
-    predicted = predict(before, memory, seconds)
+    predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
     far: Fit | None = None
-    if _search_due(memory, found, score):
+    if model.parts.recovery and _search_due(memory, found, score):
         far = elsewhere(model, memory, predicted, score, images, renderer)
         found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
     if found is None or score < LOST_SCORE:
@@ -133,7 +133,7 @@ def _lost(memory: Memory) -> Estimate:
 def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer) -> Estimate:
     """Look for a lost object near its last trusted pose; after the first frames in every second one."""
     memory = replace(memory, tries=memory.tries + 1)
-    if memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1:
+    if not model.parts.recovery or (memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1):
         return _lost(memory)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     found = elsewhere(model, memory, trusted, 0.0, images, renderer)

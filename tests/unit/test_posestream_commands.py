@@ -10,11 +10,12 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from typer.testing import CliRunner
 
+from estimators.geometric.parts import Parts
 from posestream.cli import app as posestream
 from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
 from posestream.figures import as_json, figures_of, mean_of, object_number, scene_id, write_csv
-from posestream.options import with_settings
-from schemas import Estimate, Pose, State
+from posestream.options import named_values, with_settings
+from schemas import BadJob, Estimate, Pose, State
 
 
 class Service(BaseSettings):
@@ -128,3 +129,13 @@ def test_an_unknown_estimator_or_start_is_named(short_clip: str) -> None:
     result = CliRunner().invoke(posestream, ["eval", short_clip, "--estimator", "magic"])
     assert "magic" in str(result.exception)
     assert "geometric" in str(result.exception)
+
+
+def test_an_option_without_a_value_and_an_unknown_part_are_refused() -> None:
+    with pytest.raises(typer.BadParameter, match="NAME=VALUE"):
+        named_values(["recovery"])
+    with pytest.raises(BadJob, match=r"expected some of depth.*got 'wheels'"):
+        Parts.of(named_values(["off=wheels"]))
+    with pytest.raises(BadJob, match="got speed"):
+        Parts.of({"speed": "2"})
+    assert Parts.of(named_values(["off=texture, recovery"])) == Parts(texture=False, recovery=False)
