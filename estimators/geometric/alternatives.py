@@ -17,6 +17,7 @@ from estimators.geometric.sweep import STEPS, about, sweep
 from estimators.rendering import Renderer
 from schemas import Pose
 
+_SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
 _FOUND_SCORE, _CLEARLY = 0.52, 0.1
 _FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
@@ -37,9 +38,14 @@ def best_start(
     images: FrameImages,
     renderer: Renderer,
 ) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
-    best = fit(model, predicted, images, renderer)
+    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too."""
+    best = fit(model, predicted, images, renderer, coarse=False)
     score = score_of(best.evidence, memory) if best else 0.0
+    if score >= max(_SURE * memory.mean_score, _SURE_SCORE):
+        return best, score
+    wide = fit(model, predicted, images, renderer)
+    if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
+        best, score = wide, score_of(wide.evidence, memory)
     if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)

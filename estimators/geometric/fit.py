@@ -10,6 +10,7 @@ from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
+from estimators.geometric.spread import spread
 from estimators.geometric.texture import find_corners
 from estimators.rendering import Renderer
 from schemas import Pose
@@ -19,7 +20,7 @@ from schemas.arrays import Array
 _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04, 0.006, 0.012, 0.02]])
 _FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
-_SAMPLES = 280
+_SAMPLES, _FEWEST = 280, 20
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 _AGREE_PX = 2.5
@@ -110,26 +111,23 @@ def look_at(
     pose[:3, 3] = placement.t - placement.R @ model.center_m
     drawn = renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
     depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
-    mask = depth > 0
-    rows, columns = np.nonzero(mask & (normal[..., 2] < -0.1))
-    if len(rows) < 20:
+    places, points, normals, colours = spread(depth, normal, rgb, crop.cam, placement.R, placement.t, _SAMPLES)
+    if len(places) < _FEWEST:
         return None
-    chosen = np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(np.int64)
-    rows, columns = rows[chosen], columns[chosen]
-    points = _lift(rows, columns, depth, crop.K, placement)
+    mask = depth > 0
     rendered = local_contrast(rgb, model.mix, mask)
-    near = cv2.dilate(mask.astype(np.uint8), _NEAR) > 0
+    near = cv2.dilate(mask.view(np.uint8), _NEAR).view(np.bool_)
     return Look(
         crop=crop,
         mask=mask,
         depth_m=depth,
         points=points,
-        normals=normal[rows, columns].astype(np.float64) @ placement.R,
-        rgb=rgb[rows, columns],
+        normals=normals,
+        rgb=colours,
         picture=rgb,
         rendered=rendered,
         observed=local_contrast(crop.rgb, model.mix, near),
-        contrast=rendered[rows, columns],
+        contrast=rendered[places[:, 0], places[:, 1]],
     )
 
 
