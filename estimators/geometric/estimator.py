@@ -2,17 +2,17 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
-from estimators.geometric.track import first_estimate, follow
+from estimators.geometric.track import adopted, first_estimate, follow
 from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
-from schemas import BadMessage, Estimate, Estimates, Frame, Job
+from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose
 
 _LOG = logging.getLogger("posestream.estimators")
 
@@ -54,6 +54,11 @@ class GeometricEstimator:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
         images, models = _images(frame), self._jobs[frame.job_id]
         return {name: self._find(models[name], name, frame, images) for name in objects}
+
+    def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
+        """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
+        images, models = _images(frame), self._jobs[frame.job_id]
+        return {name: adopted(models[name], pose, frame, images, self._renderer) for name, pose in poses.items()}
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
         """See ``Estimator.track``; one that never had a pose is registered where the frame has its mask."""
