@@ -26,6 +26,7 @@ _SEGMENTS = 2
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
+_SWEEP_SLIP = 2  # steps between two sweeps
 _FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
 _FACE_DOUBT, _FACE_TELLING = 0.8, 0.3  # of the usual likeness; of what colours can tell
 
@@ -119,7 +120,9 @@ def turned(
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2
     merits = seen * sweep(model.wheel, found.placement, images)
-    turns = (_SWEEP_MEMORY * memory.turns + (merits - merits[0])).astype(np.float32)
+    # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
+    slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
+    turns = (_SWEEP_MEMORY * slipped + (merits - merits[0])).astype(np.float32)
     best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))  # the pose itself drifts meanwhile
     if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
         A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
