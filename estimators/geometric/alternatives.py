@@ -11,6 +11,7 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import at_decoy
 from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
+from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
 from estimators.geometric.sweep import STEPS, about, sweep
@@ -26,6 +27,8 @@ _SEGMENTS = 2
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
+_MORE_ALIKE = 0.2  # of the 7 that a resemblance can be
+_FEW_COLOURS = 0.05  # share of the sweep's merit: below, the shape alone decides
 _SWEEP_SLIP = 2  # steps between two sweeps
 _FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
 _FACE_DOUBT, _FACE_TELLING = 0.8, 0.3  # of the usual likeness; of what colours can tell
@@ -130,7 +133,15 @@ def turned(
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
             again = seen * sweep(model.wheel, other.placement, images)[0]
-            if again > merits[0] + _SWEEP_NOW:
+            alike = model.wheel.colour_share < _FEW_COLOURS or _more_alike(other, found, images)
+            if again > merits[0] + _SWEEP_NOW and alike:
                 turns = np.roll(turns, -best) - turns[best]
                 return other, score_of(other.evidence, memory), replace(memory, turns=turns)
+        turns = np.minimum(turns, 0.0).astype(np.float32)  # a second look says no: gather anew
     return found, score, replace(memory, turns=turns)
+
+
+def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
+    """Whether the mesh's colours over all that is seen speak for another fit; points alone mistake a shade for a label."""
+    now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
+    return then > now + _MORE_ALIKE
