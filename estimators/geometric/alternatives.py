@@ -142,6 +142,6 @@ def turned(
 
 
 def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
-    """Whether the mesh's colours over all that is seen speak for another fit; points alone mistake a shade for a label."""
+    """Whether the colours of all that is seen speak for another fit; points alone mistake a shade for a label."""
     now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
     return then > now + _MORE_ALIKE

@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.neighbours import apart
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
@@ -65,11 +66,12 @@ class GeometricEstimator:
         return [self._track(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
 
     def _track(self, frame: Frame, priors: Estimates) -> Estimates:
-        images, models = _images(frame), self._jobs[frame.job_id]
+        models = self._jobs[frame.job_id]
+        seen = apart(models, priors, frame, _images(frame), self._renderer)
         return {
-            name: self._find(models[name], name, frame, images)
+            name: self._find(models[name], name, frame, seen[name])
             if prior.cam_from_obj is None
-            else follow(models[name], prior, frame, images, self._renderer)
+            else follow(models[name], prior, frame, seen[name], self._renderer)
             for name, prior in priors.items()
         }
 

@@ -12,7 +12,7 @@ from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameIm
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.spread import spread
 from estimators.geometric.texture import find_corners
-from estimators.rendering import Renderer
+from estimators.rendering import Renderer, Rendering
 from schemas import Pose
 from schemas.arrays import Array
 
@@ -21,6 +21,7 @@ _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04
 _FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
 _SAMPLES, _FEWEST = 280, 20
+_NEAREST_M, _FARTHEST_M = 0.05, 20.0
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 _AGREE_PX = 2.5
@@ -99,17 +100,27 @@ class Look:
     contrast: Array
 
 
-def look_at(
-    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int = CROP_PX
-) -> Look | None:
-    """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
-    if not 0.05 < placement.t[2] < 20.0:
+def drawn_at(
+    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int
+) -> tuple[Crop, Rendering] | None:
+    """The frame's window about an object and the object drawn in it; None where it is too near or too far away."""
+    if not _NEAREST_M < placement.t[2] < _FARTHEST_M:
         return None
     crop = crop_about(images, placement.t, model.mesh.diameter_m, size_px)
     pose = np.eye(4)
     pose[:3, :3] = placement.R
     pose[:3, 3] = placement.t - placement.R @ model.center_m
-    drawn = renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
+    return crop, renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
+
+
+def look_at(
+    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int = CROP_PX
+) -> Look | None:
+    """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
+    pair = drawn_at(model, placement, images, renderer, size_px)
+    if pair is None:
+        return None
+    crop, drawn = pair
     depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
     places, points, normals, colours = spread(depth, normal, rgb, crop.cam, placement.R, placement.t, _SAMPLES)
     if len(places) < _FEWEST:

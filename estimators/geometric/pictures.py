@@ -1,5 +1,6 @@
 """Crops of a frame about an object, and local contrast that does not depend on light."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
@@ -30,6 +31,12 @@ class FrameImages:
         known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
         self.depth_m = checked("depth_m", known, depth_m.shape, np.float32)  # read-only: one type for the kernels
         self._levels = [frame.rgb]
+
+    def seen_as(self, depth_m: Array) -> "FrameImages":
+        """The same frame with another depth image (H, W) float32."""
+        other = copy(self)
+        other.depth_m = checked("depth_m", depth_m, depth_m.shape, np.float32)
+        return other
 
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""

@@ -108,7 +108,7 @@ def _odd(points: Array, normals: Array, origin: Array, direction: Array) -> tupl
 
 
 def crowded(surface: Surface, axis: Axis, diameter_m: float, body: int, odd: int) -> tuple[Surface, Axis]:
-    """At most ``body`` points that are of revolution and ``odd`` that are not, of a surface with many; the axis for it."""
+    """At most ``body`` points of a surface that are of revolution and ``odd`` that are not, and the axis for them."""
     size = diameter_m / 2
     is_odd, _ = _odd(surface.points / size, surface.normals, axis.origin / size, axis.direction)
     kept = np.concatenate([np.nonzero(~is_odd)[0][:body], np.nonzero(is_odd)[0][:odd]])
