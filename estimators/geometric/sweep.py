@@ -17,6 +17,7 @@ STEPS = 36
 _SEEN_STRIDE_PX = 3
 _LEAST_GOOD = 25
 _REACH_SLACK_M = 0.005
+_BESIDE_PX = 2
 _HIDDEN_WEIGHT = 0.25
 _CHROMA_FLOOR, _LIGHT_FLOOR = 0.01, 0.02  # variances that noise alone can have
 _COLOUR_SHARE = 0.5
@@ -28,8 +29,9 @@ class Wheel:
     """What is needed to try turns about an axis.
 
     Attributes:
-        surface: Points of the mesh about its centre.
         axis: Of near-symmetry.
+        points: (N, 3) float64 about the mesh's centre, those that are of revolution.
+        normals: (N, 3) float64.
         logs: (N, 3) float64: log red over green, log blue over green, mean log, of the mesh's colour.
         body: (M, 2) float64 height along and distance from the axis of points that are of revolution, metres.
         odd: (K, 3) float64 points that are not, about the centre.
@@ -38,8 +40,9 @@ class Wheel:
         colour_share: How much of the merit colours decide: 0 on a mesh of one colour.
     """
 
-    surface: Surface
     axis: Axis
+    points: Array
+    normals: Array
     logs: Array
     body: Array
     odd: Array
@@ -55,13 +58,15 @@ def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     from_axis = surface.points - axis.origin
     height = from_axis @ axis.direction
     distance = np.linalg.norm(from_axis - height[:, None] * axis.direction, axis=1)
-    body = np.ascontiguousarray(np.stack([height, distance], axis=1)[~axis.odd])
+    round_ones = ~axis.odd
+    profile = np.ascontiguousarray(np.stack([height, distance], axis=1)[round_ones])
     chroma, light = float(ratios[:, :2].var(axis=0).sum()), float(ratios[:, 2].var())
     relief = max(chroma / (chroma + 4 * _CHROMA_FLOOR), light / (light + 4 * _LIGHT_FLOOR))
     odd = np.ascontiguousarray(surface.points[axis.odd])
     hub = axis.origin + (height[axis.odd].mean() if len(odd) else 0.0) * axis.direction
     reach_m = float(np.linalg.norm(odd - hub, axis=1).max(initial=0.0)) + _REACH_SLACK_M
-    return Wheel(surface, axis, ratios, body, odd, hub, reach_m, _COLOUR_SHARE * relief)
+    points, normals = surface.points[round_ones], surface.normals[round_ones]
+    return Wheel(axis, points, normals, ratios[round_ones], profile, odd, hub, reach_m, _COLOUR_SHARE * relief)
 
 
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
@@ -83,9 +88,9 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     R = np.stack([placement.R @ A for A, _ in turns])
     t = np.stack([placement.R @ b + placement.t for _, b in turns])
     left = _leftover(wheel, placement, images)
-    level, surface = images.level(1), wheel.surface
+    level = images.level(1)
     return _merits(
-        surface.points, surface.normals, wheel.logs, wheel.odd, R, t, images.depth_m, images.cam, level, _LOGS, left,
+        wheel.points, wheel.normals, wheel.logs, wheel.odd, R, t, images.depth_m, images.cam, level, _LOGS, left,
         wheel.colour_share,
     )  # fmt: skip
 
@@ -151,12 +156,44 @@ def _merits(
         good, wrong, hidden = _agree(points, normals, logs, R[b], t[b], depth, cam, rgb, table, textured, colour)
         if good < _LEAST_GOOD:
             return np.zeros(R.shape[0])
+        likeness = _likeness(colour, good) if textured else 0.0
+        stuck_out, seen_through = _stick_out(odd, R[b], t[b], depth, cam)
         explained = _explained(left, odd, R[0], R[b], t[0], t[b], 0.004 + 0.008 * t[0, 2] ** 2)
-        unexplained = left.shape[0] - explained
-        out[b] = (good + explained) / (good + explained + wrong + unexplained + _HIDDEN_WEIGHT * hidden)
+        good, wrong = good + stuck_out + explained, wrong + seen_through + left.shape[0] - explained
+        out[b] = good / (good + wrong + _HIDDEN_WEIGHT * hidden)
         if textured:
-            out[b] *= 1.0 - colour_share + colour_share * max(0.0, _likeness(colour, good))
+            out[b] *= 1.0 - colour_share + colour_share * max(0.0, likeness)
     return out
+
+
+@njit(nogil=True, cache=True)
+def _stick_out(odd: Array, R: Array, t: Array, depth: Array, cam: Array) -> tuple[float, float]:
+    """Odd points that are measured where they should be or a few pixels beside, and those that are seen through.
+
+    Sensors tear thin parts: a pixel on a handle may well show what is behind it, but not all around.
+    """
+    found, through = 0.0, 0.0
+    q = np.empty(3)
+    for i in range(odd.shape[0]):
+        for k in range(3):
+            q[k] = R[k, 0] * odd[i, 0] + R[k, 1] * odd[i, 1] + R[k, 2] * odd[i, 2] + t[k]
+        if q[2] < 0.05:
+            continue
+        u, v = round(q[0] / q[2] * cam[0] + cam[2]), round(q[1] / q[2] * cam[1] + cam[3])
+        tolerance = 0.006 + 0.008 * q[2] * q[2]
+        there, behind, before = 0, 0, 0
+        for dv in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
+            for du in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
+                if 0 <= u + du < depth.shape[1] and 0 <= v + dv < depth.shape[0] and depth[v + dv, u + du] > 0.0:
+                    gap = depth[v + dv, u + du] - q[2]
+                    there += abs(gap) <= 1.5 * tolerance
+                    behind += gap > 1.5 * tolerance
+                    before += gap < -1.5 * tolerance
+        if there > 0:
+            found += 1.0
+        elif behind > 0 and before == 0:
+            through += 1.0
+    return found, through
 
 
 @njit(nogil=True, cache=True)
