@@ -19,6 +19,7 @@ _LEAST_SHAPE = 0.3  # below, the mask shows something else
 _SHAPES = 6
 _CLASSES = 3
 _FINALISTS = 2
+_RIVAL_SHARE = 0.8  # of the best rank
 _TURNS_FITTED = 6
 _BETWEEN_RAD = np.radians([-10.0, 0.0, 10.0])
 _SAME_COSINE = np.cos(np.radians(15.0))
@@ -43,8 +44,21 @@ class Candidate:
     rank: float
 
 
-def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Fit | None:
-    """The best placement under a mask; None where mask or depth hold too little, or nothing fits them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Registration:
+    """What was found under a mask.
+
+    Attributes:
+        fit: The best placement.
+        rivals: Others that the picture hardly tells from it, likely ones first.
+    """
+
+    fit: Fit
+    rivals: list[Placement]
+
+
+def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Registration | None:
+    """The best placement under a mask and its rivals; None where mask or depth hold too little, or nothing fits them.
 
     Depth and outline find the shape's poses; the turns that leave the shape as it is are told apart by
     colour after each was refined, as 2 mm of misplacement already spoil a comparison of pictures.
@@ -61,8 +75,11 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
         for candidate in ranked[:_FINALISTS]
         if (again := _candidate(model, candidate.fit.placement, mask, images, renderer)) is not None
     ]
-    best = max(final, key=lambda candidate: candidate.rank) if final else None
-    return best.fit if best is not None and best.shape >= _LEAST_SHAPE else None
+    final.sort(key=lambda candidate: -candidate.rank)
+    if not final or final[0].shape < _LEAST_SHAPE:
+        return None
+    close = [one for one in final[1:] + ranked[_FINALISTS:] if one.rank > _RIVAL_SHARE * final[0].rank]
+    return Registration(final[0].fit, [one.fit.placement for one in close])
 
 
 def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> list[Candidate]:
