@@ -22,6 +22,8 @@ _FOUND_SCORE, _CLEARLY = 0.52, 0.1
 _FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
 _REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
 _SEGMENTS = 2
+_NEARBY_DOUBT = 0.35  # a score below which starts all about the predicted place are tried
+_NEARBY_WAYS, _NEARBY_DIAMETERS, _NEARBY_TURN = 6, 0.12, 0.6  # how many, how far: of the diameter, and of one frame's way
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
@@ -37,7 +39,7 @@ def best_start(
     images: FrameImages,
     renderer: Renderer,
 ) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
+    """The fit from the predicted pose; where it is in doubt from other poses too: the last, the last trusted, nearby."""
     best = fit(model, predicted, images, renderer)
     score = score_of(best.evidence, memory) if best else 0.0
     if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
@@ -47,7 +49,19 @@ def best_start(
         other = fit(model, start, images, renderer)
         if other is not None and (best is None or score_of(other.evidence, memory) > score):
             best, score = other, score_of(other.evidence, memory)
+    for start in nearby(model, memory, before, predicted) if score < _NEARBY_DOUBT else ():
+        other = fit(model, start, images, renderer)
+        if other is not None and (best is None or score_of(other.evidence, memory) > score):
+            best, score = other, score_of(other.evidence, memory)
     return best, score
+
+
+def nearby(model: ObjectModel, memory: Memory, before: Placement, predicted: Placement) -> list[Placement]:
+    """Placements about the predicted one, as far off as a change of direction takes the object."""
+    way_m = float(np.linalg.norm(predicted.t - before.t))
+    radius_m = _NEARBY_DIAMETERS * model.mesh.diameter_m + _NEARBY_TURN * way_m * (1 + memory.bad)
+    angles = 2 * np.pi * np.arange(_NEARBY_WAYS) / _NEARBY_WAYS
+    return [Placement(predicted.R, predicted.t + radius_m * np.array([np.cos(a), np.sin(a), 0.0])) for a in angles]
 
 
 def elsewhere(

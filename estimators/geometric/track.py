@@ -23,7 +23,8 @@ LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
-_HALF_HIDDEN, _CONTRADICTED, _HIDDEN_EVERY = 0.5, 0.05, 4
+_CONTRADICTED, _HIDDEN_EVERY = 0.05, 4
+_GLIMPSE, _GLIMPSE_WRONG = 0.12, 0.03
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
@@ -69,7 +70,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     if model.parts.recovery and _search_due(memory, found, score):
         far = elsewhere(model, memory, predicted, score, images, renderer)
         found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
-    if found is None or score < LOST_SCORE:
+    if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
@@ -83,12 +84,16 @@ def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 
 
+def _seen(found: Fit, score: float) -> bool:
+    """Whether a fit is worth following: a glimpse of a hidden object is, where nothing speaks against it."""
+    return score >= LOST_SCORE or (score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG)
+
+
 def _tracked(
     model: ObjectModel, memory: Memory, before: Placement, found: Fit, score: float, seconds: float, *, jumped: bool
 ) -> Estimate:
     """The estimate of a frame in which the object was seen."""
-    hidden = found.evidence.hidden > _HALF_HIDDEN
-    turn, shift = velocity(before, found.placement, seconds, hidden=hidden)
+    turn, shift = velocity(memory, before, found.placement, seconds)
     if jumped:
         turn, shift = np.zeros(3), _way(model, memory, found, seconds)
         memory = on_probation(model, memory, found.placement)
@@ -103,7 +108,7 @@ def _tracked(
         return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence)
-    elif found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
+    elif score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
         memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
     return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
 
