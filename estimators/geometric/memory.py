@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
-_VERSION = 2
+_VERSION = 3
 _LAYOUT = struct.Struct("<Hq8I29d36f")
 
 
@@ -43,6 +44,7 @@ class Memory:
         found_m: (3,) float64 where it was found, centre, camera's frame.
         decoy_m: (3,) float64 where something stands that only looks like the object.
         decoy_frames: For how many frames that is still believed.
+        scene: (48, 64) uint16, what stood still before the camera, as ``scene.learned`` writes it.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -65,6 +67,7 @@ class Memory:
     decoy_m: Array = field(default_factory=_zeros)
     rotation: Array = field(default_factory=lambda: np.eye(3))
     translation_m: Array = field(default_factory=_zeros)
+    scene: Array = field(default_factory=lambda: NOTHING)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
 
     def pack(self) -> bytes:
@@ -74,14 +77,15 @@ class Memory:
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
-        return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
+        head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
+        return head + self.scene.astype("<u2").tobytes()
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) != _LAYOUT.size:
+        if data is None or len(data) != _LAYOUT.size + 2 * GRID[0] * GRID[1]:
             return None
-        version, captured_ns, *rest = _LAYOUT.unpack(data)
+        version, captured_ns, *rest = _LAYOUT.unpack_from(data)
         values = np.array(rest[_COUNTS:])
         if version != _VERSION or not np.isfinite(values).all():
             return None
@@ -107,4 +111,5 @@ class Memory:
             decoy_m=values[24:27],
             tone=values[27:29],
             turns=values[29:].astype(np.float32),
+            scene=np.frombuffer(data, "<u2", offset=_LAYOUT.size).reshape(GRID),
         )

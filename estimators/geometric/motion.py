@@ -32,9 +32,7 @@ def predict(placement: Placement, memory: "Memory", seconds: float) -> Placement
     return Placement(R, placement.t + memory.shift_m_s * (seconds * _DAMPING))
 
 
-def velocity(
-    memory: "Memory", before: Placement, after: Placement, seconds: float
-) -> "tuple[Array, Array]":
+def velocity(memory: "Memory", before: Placement, after: Placement, seconds: float) -> "tuple[Array, Array]":
     """(3,) turn and (3,) shift a second; the turn is dropped where it is too large to be one frame's motion.
 
     Where the object was not seen for some frames, what it is off from where it was supposed to be has grown over all

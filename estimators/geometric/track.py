@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
+from estimators.geometric.alternatives import best_start, other_face, turned
+from estimators.geometric.elsewhere import Search, elsewhere, nearby
 from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.scene import learned
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -24,10 +26,12 @@ LOST_AFTER = 8
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
 _CONTRADICTED, _HIDDEN_EVERY = 0.05, 4
+_NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
 _GLIMPSE, _GLIMPSE_WRONG = 0.12, 0.03
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
+_SCENE_EVERY = 2
 
 
 def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estimate:
@@ -66,15 +70,26 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
+    search = Search.of(model, memory, images, renderer)
+    near = nearby(search, before, predicted, found) if model.parts.recovery and score < _NEARBY_DOUBT else None
+    found, score = (near, score_of(near.evidence, memory)) if near else (found, score)
     far: Fit | None = None
     if model.parts.recovery and _search_due(memory, found, score):
-        far = elsewhere(model, memory, predicted, score, images, renderer)
+        far = elsewhere(search, predicted, score)
         found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
+    memory = _scene(model, memory, found, score, images)
     return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+
+
+def _scene(model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages) -> Memory:
+    """The memory with what stands still about a trusted object."""
+    if score < TRUSTED or memory.frames % _SCENE_EVERY:
+        return memory
+    return replace(memory, scene=learned(memory.scene, images, found.placement, model.mesh.diameter_m))
 
 
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
@@ -108,7 +123,9 @@ def _tracked(
         return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence)
-    elif score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
+    elif (
+        score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and not jumped
+    ):  # half hidden, but where it should be
         memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
     return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
 
@@ -141,7 +158,7 @@ def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: R
     if not model.parts.recovery or (memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1):
         return _lost(memory)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    found = elsewhere(model, memory, trusted, 0.0, images, renderer)
+    found = elsewhere(Search.of(model, memory, images, renderer), trusted, 0.0)
     if found is None:
         return _lost(memory)
     score, pose = score_of(found.evidence, memory), found.placement.pose(model.center_m)
