@@ -19,12 +19,13 @@ from schemas import Pose
 from schemas.arrays import Array
 
 _NEAR_DIAMETERS = 0.15  # how far an object may be from its predicted place, beside the way of each unseen frame
-_NEAR_LEAST = 0.25
+_NEAR_LEAST = 0.12  # of a score, less the farther off
 _FOUND_SCORE, _CLEARLY = 0.52, 0.1
 _FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
 _REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
 _FARTHEST_M = 0.3
 _SEGMENTS = 2
+_STOOD_FREE, _STOOD = 0.15, 0.5  # of what is taken for the object: what chance does, and a copy of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,16 +54,19 @@ class Search:
         return Search(model, memory, images, renderer, standing(memory.scene, images, SHRINK) if moving else None)
 
     def value(self, found: Fit) -> float:
-        """The score of a fit, as far as it does not take for the object what stood there before."""
-        return score_of(found.evidence, self.memory) * (1.0 - share_standing(found, self.stands, self.images, SHRINK))
+        """The score of a fit, 0 where it takes for the object what stood there before."""
+        stood = share_standing(found, self.stands, self.images, SHRINK)
+        free = min(1.0, max(0.0, (_STOOD - stood) / (_STOOD - _STOOD_FREE)))
+        return score_of(found.evidence, self.memory) * free
 
 
-def nearby(search: Search, before: Placement, predicted: Placement, best: Fit | None) -> Fit | None:
+def nearby(search: Search, predicted: Placement, best: Fit | None, seconds: float) -> Fit | None:
     """The best fit about the predicted placement, where it is likelier than ``best``: better, or nearer to there."""
     diameter_m = search.model.mesh.diameter_m
-    way_m = float(np.linalg.norm(predicted.t - before.t))
-    near_m = _NEAR_DIAMETERS * diameter_m + way_m * (1 + search.memory.bad)
-    unseen = search.memory.frames - search.memory.trusted_frame
+    memory = search.memory
+    way_m = seconds * max(memory.speed_m_s, float(np.linalg.norm(memory.shift_m_s)))
+    near_m = _NEAR_DIAMETERS * diameter_m + way_m * (1 + memory.bad)
+    unseen = memory.frames - memory.trusted_frame
     reach_m = min(_FARTHEST_M, _NEAR_DIAMETERS * diameter_m + way_m * unseen)
 
     def likely(found: Fit) -> float:
@@ -70,9 +74,9 @@ def nearby(search: Search, before: Placement, predicted: Placement, best: Fit | 
         return search.value(found) / (1.0 + off * off)
 
     other = relocate(
-        search.model, search.memory, predicted, reach_m, search.images, search.renderer, likely, search.stands
+        search.model, search.memory, predicted, reach_m, near_m, search.images, search.renderer, likely, search.stands
     )
-    if other is None or search.value(other) < _NEAR_LEAST or (best is not None and likely(best) >= likely(other)):
+    if other is None or likely(other) < _NEAR_LEAST or (best is not None and likely(best) >= likely(other)):
         return None
     return other
 
@@ -99,7 +103,15 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
         )
 
     grid = relocate(
-        model, memory, about, min(reach_m, _FARTHEST_M), search.images, search.renderer, search.value, search.stands
+        model,
+        memory,
+        about,
+        min(reach_m, _FARTHEST_M),
+        _FARTHEST_M,
+        search.images,
+        search.renderer,
+        search.value,
+        search.stands,
     )
     if possible(grid):
         return grid

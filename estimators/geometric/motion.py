@@ -32,16 +32,18 @@ def predict(placement: Placement, memory: "Memory", seconds: float) -> Placement
     return Placement(R, placement.t + memory.shift_m_s * (seconds * _DAMPING))
 
 
-def velocity(memory: "Memory", before: Placement, after: Placement, seconds: float) -> "tuple[Array, Array]":
-    """(3,) turn and (3,) shift a second; the turn is dropped where it is too large to be one frame's motion.
+def velocity(
+    memory: "Memory", before: Placement, after: Placement, seconds: float, trust: float
+) -> "tuple[Array, Array]":
+    """(3,) turn and (3,) shift a second; a turn too large to be one frame's motion is none.
 
     Where the object was not seen for some frames, what it is off from where it was supposed to be has grown over all
     of them.
     """
     turn = rotation_vector(after.R @ before.R.T)
     if np.linalg.norm(turn) > _LARGEST_TURN_RAD:
-        turn = np.zeros(3)
-    share = 1.0 / (1 + memory.bad)
+        turn = memory.turn_rad_s * seconds
+    share = trust / (1 + memory.bad)
     turn_rad_s = memory.turn_rad_s + share * (turn / seconds - memory.turn_rad_s)
     return turn_rad_s, memory.shift_m_s + share * ((after.t - before.t) / seconds - memory.shift_m_s)
 

@@ -11,6 +11,7 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.scan import scan
 from estimators.geometric.solve import turn_by
+from estimators.geometric.sweep import about as about_axis
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -24,7 +25,7 @@ SHRINK = 2**_HALVINGS
 _SPACING, _CELLS = 0.12, 7  # of the diameter between places, and how many from the middle to the rim at most
 _PLAN = np.array([[0.20, 0.03, 0.01, 0.06], [0.12, 0.02, 0.01, 0.04]])
 _DAMPING = np.array([5.0, 50.0])
-_REFINED, _FITTED = 16, 5
+_REFINED, _FITTED, _CONVINCING = 16, 8, 0.35
 _APART = 1.5  # of the spacing: nearer places are the same one
 
 
@@ -33,6 +34,7 @@ def relocate(
     memory: Memory,
     about: Placement,
     reach_m: float,
+    near_m: float,
     images: FrameImages,
     renderer: Renderer,
     score: Callable[[Fit], float],
@@ -45,6 +47,7 @@ def relocate(
         memory: Of the object; the tone of its colours is looked up.
         about: Where it is supposed to be.
         reach_m: How far from there it may be.
+        near_m: How far off it is half as likely.
         images: The frame.
         renderer: What draws.
         score: Tells fits apart.
@@ -52,11 +55,11 @@ def relocate(
     """
     D = model.mesh.diameter_m
     spacing = max(_SPACING * D, reach_m / _CELLS)
-    turns = np.stack([about.R] + [_turned(about.R, axis, sign * _TURN_RAD) for axis in range(3) for sign in (-1, 1)])
+    turns = _turns(model, about.R)
     places = about.t + _ball(reach_m, spacing)
     small = _small(images, stands)
     merit = scan(*_shown(model, memory, turns, about.t), places, *small, spacing / 2 + 0.005)
-    turn, place = _peaks(merit, places, _APART * spacing)
+    turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
     if not len(place):
         return None
     R, t = turns[turn], places[place]
@@ -70,10 +73,21 @@ def relocate(
             for k in range(len(t))
         ]
     )
-    order = np.argsort(-again, kind="stable")[:_FITTED]
-    fits = [found for k in order if (found := fit(model, Placement(R[k], t[k]), images, renderer)) is not None]
-    near = [found for found in fits if np.linalg.norm(found.placement.t - about.t) <= reach_m + D / 4]
-    return max(near, key=score) if near else None
+    order = np.argsort(-again * _likely(t, about.t, near_m), kind="stable")[:_FITTED]
+    best, best_score = None, 0.0
+    for k in order:
+        found = fit(model, Placement(R[k], t[k]), images, renderer)
+        if found is not None and np.linalg.norm(found.placement.t - about.t) <= reach_m + D / 4:
+            value = score(found)
+            best, best_score = (found, value) if best is None or value > best_score else (best, best_score)
+        if best_score > _CONVINCING:
+            break
+    return best
+
+
+def _likely(places: Array, about: Array, near_m: float) -> Array:
+    """(T,) how likely places (T, 3) are by their distance."""
+    return 1.0 / (1.0 + (np.linalg.norm(places - about, axis=1) / near_m) ** 2)
 
 
 def _ball(radius_m: float, spacing_m: float) -> Array:
@@ -110,6 +124,14 @@ def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Arr
     chroma = np.ascontiguousarray(chroma[: depth.shape[0], : depth.shape[1]])
     fx, fy, cx, cy = images.cam / factor
     return depth[: chroma.shape[0], : chroma.shape[1]], chroma, np.array([fx, fy, cx - 0.5, cy - 0.5])
+
+
+def _turns(model: ObjectModel, R: Array) -> Array:
+    """(B, 3, 3): a rotation, six about it, and where the object has an axis of near-symmetry the quarter turns."""
+    turns = [R] + [_turned(R, axis, sign * _TURN_RAD) for axis in range(3) for sign in (-1, 1)]
+    if model.wheel is not None:
+        turns += [R @ about_axis(model.wheel.axis, quarter * np.pi / 2)[0] for quarter in (1, 2, 3)]
+    return np.stack(turns)
 
 
 def _turned(R: Array, axis: int, angle_rad: float) -> Array:

@@ -11,7 +11,7 @@ from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
-from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.probation import DOUBTED_SCORE, MOVING_M_S, is_decoy, on_probation, watched
 from estimators.geometric.scene import learned
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
@@ -27,11 +27,13 @@ _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
 _CONTRADICTED, _HIDDEN_EVERY = 0.05, 4
 _NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
-_GLIMPSE, _GLIMPSE_WRONG = 0.12, 0.03
+_GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
 _SCENE_EVERY = 2
+_UNSEEN_EVERY = 3
+_STANDS = 0.5  # of its usual speed
 
 
 def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estimate:
@@ -70,13 +72,14 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
-    search = Search.of(model, memory, images, renderer)
-    near = nearby(search, before, predicted, found) if model.parts.recovery and score < _NEARBY_DOUBT else None
-    found, score = (near, score_of(near.evidence, memory)) if near else (found, score)
     far: Fit | None = None
-    if model.parts.recovery and _search_due(memory, found, score):
-        far = elsewhere(search, predicted, score)
-        found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
+    if model.parts.recovery and _in_doubt(memory, before, found, score, seconds):
+        search = Search.of(model, memory, images, renderer)
+        score = search.value(found) if found else 0.0
+        near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
+        found, score = (near, search.value(near)) if near else (found, score)
+        far = elsewhere(search, predicted, score) if _search_due(memory, found, score) else None
+        found, score = (far, search.value(far)) if far else (found, score)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
@@ -92,23 +95,40 @@ def _scene(model: ObjectModel, memory: Memory, found: Fit, score: float, images:
     return replace(memory, scene=learned(memory.scene, images, found.placement, model.mesh.diameter_m))
 
 
+def _in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float, seconds: float) -> bool:
+    """Whether other places are to be looked at: the score is low, or what was moving stands still."""
+    if found is None or score < max(TRUSTED, _DOUBT * memory.mean_score):
+        return True
+    way_m = float(np.linalg.norm(found.placement.t - before.t))
+    return memory.speed_m_s > MOVING_M_S and way_m < _STANDS * memory.speed_m_s * seconds
+
+
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
-    """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is merely hidden."""
-    if found is None or score < LOST_SCORE or (score < TRUSTED and found.evidence.wrong > _CONTRADICTED):
+    """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is hidden."""
+    if found is None or not _seen(found, score):
+        return memory.bad % _UNSEEN_EVERY == _UNSEEN_EVERY - 1
+    if score < TRUSTED and found.evidence.wrong > _CONTRADICTED:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 
 
 def _seen(found: Fit, score: float) -> bool:
     """Whether a fit is worth following: a glimpse of a hidden object is, where nothing speaks against it."""
-    return score >= LOST_SCORE or (score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG)
+    return score >= LOST_SCORE or (
+        score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG and _coloured_right(found, score)
+    )
+
+
+def _coloured_right(found: Fit, score: float) -> bool:
+    """Whether it is not the colours that keep the score low."""
+    return score >= _COLOURED * found.evidence.geometry
 
 
 def _tracked(
     model: ObjectModel, memory: Memory, before: Placement, found: Fit, score: float, seconds: float, *, jumped: bool
 ) -> Estimate:
     """The estimate of a frame in which the object was seen."""
-    turn, shift = velocity(memory, before, found.placement, seconds)
+    turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
     if jumped:
         turn, shift = np.zeros(3), _way(model, memory, found, seconds)
         memory = on_probation(model, memory, found.placement)

@@ -33,7 +33,7 @@ def warm_up(renderer: Renderer) -> None:
     images = FrameImages(frame, drawn.depth_m[0])
     guess(model, (frame.masks or {})["box"], images)
     at = Placement(np.eye(3), pose[:3, 3] + model.center_m)
-    relocate(model, Memory(), at, 0.05, images, renderer, lambda it: it.evidence.inlier)
+    relocate(model, Memory(), at, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)
     spent = time.monotonic() - started
     _LOG.info("kernels ready in %.1f s", spent)
 
