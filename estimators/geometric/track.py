@@ -119,6 +119,11 @@ def _seen(found: Fit, score: float) -> bool:
     )
 
 
+def _half_hidden(found: Fit, score: float) -> bool:
+    """Whether the score is low for what hides the object alone."""
+    return score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and _coloured_right(found, score)
+
+
 def _coloured_right(found: Fit, score: float) -> bool:
     """Whether it is not the colours that keep the score low."""
     return score >= _COLOURED * found.evidence.geometry
@@ -143,9 +148,7 @@ def _tracked(
         return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence)
-    elif (
-        score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and not jumped
-    ):  # half hidden, but where it should be
+    elif memory.trusted_frame == memory.frames - 1 and not jumped and _half_hidden(found, score):
         memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
     return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
 
