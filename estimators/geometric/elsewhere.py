@@ -71,7 +71,7 @@ def nearby(search: Search, predicted: Placement, best: Fit | None, seconds: floa
 
     def likely(found: Fit) -> float:
         off = float(np.linalg.norm(found.placement.t - predicted.t)) / near_m
-        return search.value(found) / (1.0 + off * off)
+        return search.value(found) * float(np.exp(-0.5 * off * off))
 
     other = relocate(
         search.model, search.memory, predicted, reach_m, near_m, search.images, search.renderer, likely, search.stands

@@ -11,7 +11,7 @@ GRID = (48, 64)
 """Rows and columns of the depth picture that is remembered."""
 _STEP_M = 0.004  # 12 bits reach 16 m
 _AGE, _OLDEST = 12, 15  # bits below the age, and the highest age that fits above
-_STOOD = 3  # times seen alike: then it stands still
+_STOOD = 2  # times seen alike: then it stands still
 _NOISE_M, _NOISE_PER_M = 0.004, 0.006  # of a measurement, the second times the squared depth
 _AROUND = 0.7  # of the diameter: what may be the object itself
 _UNMOVED = 0.5  # of the cells that stood: fewer, and the camera itself moves

@@ -6,7 +6,7 @@ import numpy as np
 
 from estimators.geometric.alternatives import best_start, other_face, turned
 from estimators.geometric.elsewhere import Search, elsewhere, nearby
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
@@ -31,7 +31,7 @@ _GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
-_SCENE_EVERY = 2
+_SCENE_EVERY, _SCENE_FIRST = 2, 10
 _UNSEEN_EVERY = 3
 _STANDS = 0.5  # of its usual speed
 
@@ -72,25 +72,32 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
-    far: Fit | None = None
-    if model.parts.recovery and _in_doubt(memory, before, found, score, seconds):
+    jumped = False
+    if model.parts.restarts and _in_doubt(memory, before, found, score, seconds):
         search = Search.of(model, memory, images, renderer)
         score = search.value(found) if found else 0.0
         near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
+        jumped = near is not None and _apart_m(near.placement, predicted) > 2 * _apart_m(predicted, before)
         found, score = (near, search.value(near)) if near else (found, score)
-        far = elsewhere(search, predicted, score) if _search_due(memory, found, score) else None
+        due = model.parts.recovery and _search_due(memory, found, score)
+        far = elsewhere(search, predicted, score) if due else None
+        jumped = jumped or far is not None
         found, score = (far, search.value(far)) if far else (found, score)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     memory = _scene(model, memory, found, score, images)
-    return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+    return _tracked(model, memory, before, found, score, seconds, jumped=jumped)
+
+
+def _apart_m(one: Placement, other: Placement) -> float:
+    return float(np.linalg.norm(one.t - other.t))
 
 
 def _scene(model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages) -> Memory:
     """The memory with what stands still about a trusted object."""
-    if score < TRUSTED or memory.frames % _SCENE_EVERY:
+    if score < TRUSTED or (memory.good > _SCENE_FIRST and memory.frames % _SCENE_EVERY):
         return memory
     return replace(memory, scene=learned(memory.scene, images, found.placement, model.mesh.diameter_m))
 
@@ -99,7 +106,7 @@ def _in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float
     """Whether other places are to be looked at: the score is low, or what was moving stands still."""
     if found is None or score < max(TRUSTED, _DOUBT * memory.mean_score):
         return True
-    way_m = float(np.linalg.norm(found.placement.t - before.t))
+    way_m = _apart_m(found.placement, before)
     return memory.speed_m_s > MOVING_M_S and way_m < _STANDS * memory.speed_m_s * seconds
 
 
@@ -176,15 +183,15 @@ def _lost(memory: Memory) -> Estimate:
 
 
 def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer) -> Estimate:
-    """Look for a lost object near its last trusted pose; after the first frames in every second one."""
+    """Look for a lost object about its last trusted pose, after the first frames only there in every second one."""
     memory = replace(memory, tries=memory.tries + 1)
-    if not model.parts.recovery or (memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1):
-        return _lost(memory)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    found = elsewhere(Search.of(model, memory, images, renderer), trusted, 0.0)
-    if found is None:
+    search = Search.of(model, memory, images, renderer)
+    due = model.parts.recovery and (memory.tries <= _TRY_ALWAYS or memory.tries % _TRY_EVERY == 1)
+    found = elsewhere(search, trusted, 0.0) if due else fit(model, trusted, images, renderer)
+    if found is None or search.value(found) < TRUSTED:
         return _lost(memory)
-    score, pose = score_of(found.evidence, memory), found.placement.pose(model.center_m)
+    score, pose = search.value(found), found.placement.pose(model.center_m)
     memory = on_probation(model, replace(memory, tries=0, bad=0), found.placement)
     if memory.probation:
         return Estimate(pose, min(score, DOUBTED_SCORE), State.REGISTERED, found.covariance, memory.pack())
