@@ -37,8 +37,7 @@ class Search:
         memory: Of it.
         images: The frame.
         renderer: What draws.
-        stands: (h, w) bool, pixels of a smaller picture that show what stood there before; None where the object
-            itself stood still, or the camera moves.
+        stands: (h, w) uint8 of ``standing``; None where the object itself stood still, or the camera moves.
     """
 
     model: ObjectModel

@@ -10,6 +10,7 @@ from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.scan import scan
+from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
 from estimators.geometric.sweep import about as about_axis
 from estimators.geometric.views import directions
@@ -51,38 +52,61 @@ def relocate(
         images: The frame.
         renderer: What draws.
         score: Tells fits apart.
-        stands: (h, w) bool, pixels of the ``SHRINK`` times smaller picture that cannot be the object.
+        stands: (h, w) uint8 of ``standing``: what of the ``SHRINK`` times smaller picture cannot be the object.
     """
-    D = model.mesh.diameter_m
-    spacing = max(_SPACING * D, reach_m / _CELLS)
-    turns = _turns(model, about.R)
-    places = about.t + _ball(reach_m, spacing)
     small = _small(images, stands)
-    merit = scan(*_shown(model, memory, turns, about.t), places, *small, spacing / 2 + 0.005)
-    turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
-    if not len(place):
-        return None
-    R, t = turns[turn], places[place]
-    direction = np.einsum("bji,j->bi", R, -about.t / np.linalg.norm(about.t))
-    view = np.argmax(direction @ directions().T, axis=1)
-    thin = [np.ascontiguousarray(values[:, ::2]) for values in (model.views.points, model.views.normals)]
-    refine_all(*thin, view, R, t, images.depth_m, images.cam, _PLAN * [D, D, 1.0, D], _DAMPING)
-    again = np.array(
-        [
-            scan(*_shown(model, memory, R[k : k + 1], t[k]), t[k : k + 1], *small, 0.006 + 0.008 * t[k, 2] ** 2)[0, 0]
-            for k in range(len(t))
-        ]
-    )
-    order = np.argsort(-again * _likely(t, about.t, near_m), kind="stable")[:_FITTED]
+    R, t = _candidates(model, memory, about, reach_m, near_m, images, small)
+    again = np.array([
+        _merit(model, memory, R[k : k + 1], t[k], t[k : k + 1], small, 0.006 + 0.008 * t[k, 2] ** 2)[0, 0]
+        for k in range(len(t))
+    ])  # fmt: skip
     best, best_score = None, 0.0
-    for k in order:
+    for k in np.argsort(-again * _likely(t, about.t, near_m), kind="stable")[:_FITTED]:
         found = fit(model, Placement(R[k], t[k]), images, renderer)
-        if found is not None and np.linalg.norm(found.placement.t - about.t) <= reach_m + D / 4:
+        if found is not None and np.linalg.norm(found.placement.t - about.t) <= reach_m + model.mesh.diameter_m / 4:
             value = score(found)
             best, best_score = (found, value) if best is None or value > best_score else (best, best_score)
         if best_score > _CONVINCING:
             break
     return best
+
+
+def _candidates(
+    model: ObjectModel,
+    memory: Memory,
+    about: Placement,
+    reach_m: float,
+    near_m: float,
+    images: FrameImages,
+    small: tuple[Array, Array, Array],
+) -> tuple[Array, Array]:
+    """Rotations (K, 3, 3) and places (K, 3) that agree best, moved onto the depth."""
+    D = model.mesh.diameter_m
+    spacing = max(_SPACING * D, reach_m / _CELLS)
+    turns, places = _turns(model, about.R), about.t + _ball(reach_m, spacing)
+    merit = _merit(model, memory, turns, about.t, places, small, spacing / 2 + 0.005)
+    turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
+    R, t = turns[turn], places[place]
+    direction = np.einsum("bji,j->bi", R, -about.t / np.linalg.norm(about.t))
+    view = np.argmax(direction @ directions().T, axis=1)
+    thin = [np.ascontiguousarray(values[:, ::2]) for values in (model.views.points, model.views.normals)]
+    refine_all(thin[0], thin[1], view, R, t, images.depth_m, images.cam, _PLAN * [D, D, 1.0, D], _DAMPING)
+    return R, t
+
+
+def _merit(
+    model: ObjectModel,
+    memory: Memory,
+    turns: Array,
+    towards: Array,
+    places: Array,
+    small: tuple[Array, Array, Array],
+    tolerance_m: float,
+) -> Array:
+    """(B, T) agreement of turns (B, 3, 3), as they look at ``towards`` (3,), with the picture at places (T, 3)."""
+    points, facing, chroma = _shown(model, memory, turns, towards)
+    depth, seen, cam = small
+    return scan(points, facing, chroma, places, depth, seen, cam, tolerance_m)
 
 
 def _likely(places: Array, about: Array, near_m: float) -> Array:
@@ -118,7 +142,7 @@ def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Arr
     factor = SHRINK
     depth = np.ascontiguousarray(images.depth_m[factor // 2 :: factor, factor // 2 :: factor])
     if stands is not None:
-        depth = np.where(stands, -depth, depth)
+        depth = np.where(stands == STANDS, -depth, depth)
     logs = np.log(images.level(_HALVINGS).astype(np.float32) + 16.0)
     chroma = np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1)
     chroma = np.ascontiguousarray(chroma[: depth.shape[0], : depth.shape[1]])

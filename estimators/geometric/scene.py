@@ -15,7 +15,10 @@ _STOOD = 2  # times seen alike: then it stands still
 _NOISE_M, _NOISE_PER_M = 0.004, 0.006  # of a measurement, the second times the squared depth
 _AROUND = 0.7  # of the diameter: what may be the object itself
 _UNMOVED = 0.5  # of the cells that stood: fewer, and the camera itself moves
-_ROUGH_M = 0.03  # a cell across such a step is no surface
+_ROUGH_M = 0.12  # neighbours farther apart are two surfaces
+_NEXT = np.ones((3, 3), np.uint8)
+STANDS, UNSURE = 1, 2
+"""What ``standing`` says of a pixel."""
 
 NOTHING = np.zeros(GRID, np.uint16)
 """The scene before anything was seen."""
@@ -55,9 +58,10 @@ def learned(scene: Array, images: FrameImages, placement: Placement, diameter_m:
 
 
 def standing(scene: Array, images: FrameImages, factor: int) -> Array | None:
-    """(h, w) bool, pixels of a picture ``factor`` times smaller that show what stood there before.
+    """(h, w) uint8 for a picture ``factor`` times smaller: ``STANDS`` where it shows what stood there before.
 
-    None where the camera moves, or nothing is known.
+    ``UNSURE`` is where the scene had an edge, and 0 where something else came. None where the camera moves, or nothing
+    is known.
     """
     stood = np.where(scene >> _AGE >= _STOOD, _depth(scene), np.float32(0))
     seen = sampled(images)
@@ -67,16 +71,19 @@ def standing(scene: Array, images: FrameImages, factor: int) -> Array | None:
         return None
     depth = images.depth_m[factor // 2 :: factor, factor // 2 :: factor]
     size = (depth.shape[1], depth.shape[0])
-    far = cv2.dilate(stood, np.ones((3, 3), np.uint8))
-    near = -cv2.dilate(-np.where(stood > 0, stood, np.float32(99)), np.ones((3, 3), np.uint8))
-    slope = np.where((stood > 0) & (far - near < 4 * _ROUGH_M), (far - near) / 4, 0)
+    far = cv2.dilate(stood, _NEXT)
+    near = cv2.erode(stood, _NEXT)
+    rough = far - near > _ROUGH_M
     wide = cv2.resize(stood, size, interpolation=cv2.INTER_LINEAR)
-    slack = cv2.resize(slope.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-    return (depth > 0) & (np.abs(depth - wide) < _noise(depth) + slack)
+    slack = cv2.resize(np.where(rough, 0, (far - near) / 4), size, interpolation=cv2.INTER_LINEAR)
+    alike = (depth > 0) & (np.abs(depth - wide) < _noise(depth) + slack)
+    edge = cv2.resize(rough.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    edge &= depth > cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) - _noise(depth)
+    return np.where(alike, STANDS, np.where(edge, UNSURE, 0)).astype(np.uint8)
 
 
 def share_standing(found: Fit, stands: Array | None, images: FrameImages, factor: int) -> float:
-    """How much of what a fit takes for the object stood there before, 0 to 1."""
+    """How much of what a fit takes for the object stood there before, 0 to 1; ``stands`` is from ``standing``."""
     if stands is None:
         return 0.0
     points = found.look.points @ found.placement.R.T + found.placement.t
@@ -88,7 +95,9 @@ def share_standing(found: Fit, stands: Array | None, images: FrameImages, factor
     u, v, z = u[inside], v[inside], points[inside, 2]
     placed = np.abs(images.depth_m[v, u] - z) < 2 * _noise(z)
     rows, columns = np.minimum(v // factor, stands.shape[0] - 1), np.minimum(u // factor, stands.shape[1] - 1)
-    return float(stands[rows, columns][placed].mean()) if placed.any() else 0.0
+    told = stands[rows, columns][placed]
+    told = told[told != UNSURE]
+    return float((told == STANDS).mean()) if len(told) else 0.0
 
 
 def _depth(scene: Array) -> Array:

@@ -33,7 +33,7 @@ _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
 _SCENE_EVERY, _SCENE_FIRST = 2, 10
 _UNSEEN_EVERY = 3
-_STANDS = 0.5  # of its usual speed
+_STANDS, _OFF_WAY = 0.5, 2.0  # of its usual speed; of the way of a frame
 
 
 def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estimate:
@@ -75,20 +75,30 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     jumped = False
     if model.parts.restarts and _in_doubt(memory, before, found, score, seconds):
         search = Search.of(model, memory, images, renderer)
-        score = search.value(found) if found else 0.0
-        near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
-        jumped = near is not None and _apart_m(near.placement, predicted) > 2 * _apart_m(predicted, before)
-        found, score = (near, search.value(near)) if near else (found, score)
-        due = model.parts.recovery and _search_due(memory, found, score)
-        far = elsewhere(search, predicted, score) if due else None
-        jumped = jumped or far is not None
-        found, score = (far, search.value(far)) if far else (found, score)
+        found, score, jumped = _looked_about(search, before, predicted, found, seconds)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     memory = _scene(model, memory, found, score, images)
     return _tracked(model, memory, before, found, score, seconds, jumped=jumped)
+
+
+def _looked_about(
+    search: Search, before: Placement, predicted: Placement, found: Fit | None, seconds: float
+) -> tuple[Fit | None, float, bool]:
+    """The fit or a better one from another place, its score, and whether it is off the object's way."""
+    memory = search.memory
+    score, jumped = search.value(found) if found else 0.0, False
+    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
+    if near is not None:
+        jumped = _apart_m(near.placement, predicted) > _OFF_WAY * _apart_m(predicted, before)
+        found, score = near, search.value(near)
+    if search.model.parts.recovery and _search_due(memory, found, score):
+        far = elsewhere(search, predicted, score)
+        if far is not None:
+            found, score, jumped = far, search.value(far), True
+    return found, score, jumped
 
 
 def _apart_m(one: Placement, other: Placement) -> float:
