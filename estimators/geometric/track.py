@@ -76,11 +76,11 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     if model.parts.restarts and _in_doubt(memory, before, found, score, seconds):
         search = Search.of(model, memory, images, renderer)
         found, score, jumped = _looked_about(search, before, predicted, found, seconds)
+    memory = _scene(model, memory, found.placement if found else predicted, score, images)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
-    memory = _scene(model, memory, found, score, images)
     return _tracked(model, memory, before, found, score, seconds, jumped=jumped)
 
 
@@ -105,11 +105,12 @@ def _apart_m(one: Placement, other: Placement) -> float:
     return float(np.linalg.norm(one.t - other.t))
 
 
-def _scene(model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages) -> Memory:
-    """The memory with what stands still about a trusted object."""
-    if score < TRUSTED or (memory.good > _SCENE_FIRST and memory.frames % _SCENE_EVERY):
+def _scene(model: ObjectModel, memory: Memory, at: Placement, score: float, images: FrameImages) -> Memory:
+    """The memory with what stands still about a trusted object, and about any at first, when nothing is known."""
+    first = memory.frames <= _SCENE_FIRST
+    if not first and (score < TRUSTED or memory.frames % _SCENE_EVERY):
         return memory
-    return replace(memory, scene=learned(memory.scene, images, found.placement, model.mesh.diameter_m))
+    return replace(memory, scene=learned(memory.scene, images, at, model.mesh.diameter_m))
 
 
 def _in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float, seconds: float) -> bool:
