@@ -8,22 +8,15 @@ from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
-from estimators.geometric.probation import at_decoy
-from estimators.geometric.register import register
-from estimators.geometric.relocate import relocate
 from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.score import score_of
-from estimators.geometric.segments import find_segments
 from estimators.geometric.sweep import STEPS, about, sweep
 from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
-_FOUND_SCORE, _CLEARLY = 0.52, 0.1
-_FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
-_REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
-_SEGMENTS = 2
+_CLEARLY = 0.1
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
@@ -58,43 +51,6 @@ def best_start(
         if other is not None and (best is None or score_of(other.evidence, memory) > score):
             best, score = other, score_of(other.evidence, memory)
     return best, score
-
-
-def elsewhere(
-    model: ObjectModel, memory: Memory, predicted: Placement, score: float, images: FrameImages, renderer: Renderer
-) -> Fit | None:
-    """The best fit that the object can have reached since it was last trusted, where it clearly beats ``score``.
-
-    First a grid about the predicted pose, then pieces of the scene that could be the object, turned any way.
-    """
-    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)
-
-    def value(found: Fit) -> float:
-        return score_of(found.evidence, memory)
-
-    def possible(found: Fit | None) -> bool:
-        if found is None:
-            return False
-        near = np.linalg.norm(found.placement.t - predicted.t) < _REACH_DIAMETERS * model.mesh.diameter_m
-        least = max(_FOUND_SCORE, score + _CLEARLY) if near else max(_FAR_SCORE, score + _FAR_CLEARLY)
-        return (
-            value(found) > least
-            and bool(np.linalg.norm(found.placement.t - trusted.t) < reach_m)
-            and not at_decoy(memory, found.placement.t, model.mesh.diameter_m)
-        )
-
-    grid = relocate(model, predicted, memory.frames - memory.trusted_frame, images, renderer, value)
-    if possible(grid):
-        return grid
-    fits = [
-        found.fit
-        for segment in find_segments(model, trusted.t, reach_m, images, most=_SEGMENTS)
-        if not at_decoy(memory, segment.center_m, model.mesh.diameter_m)
-        and (found := register(model, segment.mask, images, renderer)) is not None
-        and possible(found.fit)
-    ]
-    return max(fits, key=value) if fits else None
 
 
 def other_face(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
 _VERSION = 3
@@ -50,6 +51,7 @@ class Memory:
         rivals: (2, 13) float64 poses that were as likely at registration: rotation (9, row-major) and shift (metres)
             from the chosen pose, centre, its axes, and what speaks for it since; 0 where there is none.
         rivals_view: (3,) float64 unit direction from which they were looked at last, object's axes.
+        scene: (48, 64) uint16, what stood still before the camera, as ``scene.learned`` writes it.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -76,6 +78,7 @@ class Memory:
     offset_view: Array = field(default_factory=_zeros)
     rivals: Array = field(default_factory=lambda: np.zeros((RIVALS, 13)))
     rivals_view: Array = field(default_factory=_zeros)
+    scene: Array = field(default_factory=lambda: NOTHING)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
 
     def pack(self) -> bytes:
@@ -86,14 +89,15 @@ class Memory:
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
-        return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
+        head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
+        return head + self.scene.astype("<u2").tobytes()
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) != _LAYOUT.size:
+        if data is None or len(data) != _LAYOUT.size + 2 * GRID[0] * GRID[1]:
             return None
-        version, captured_ns, *rest = _LAYOUT.unpack(data)
+        version, captured_ns, *rest = _LAYOUT.unpack_from(data)
         values = np.array(rest[_COUNTS:])
         if version != _VERSION or not np.isfinite(values).all():
             return None
@@ -123,4 +127,5 @@ class Memory:
             rivals=values[38:64].reshape(RIVALS, 13),
             rivals_view=values[64:67],
             turns=values[67:].astype(np.float32),
+            scene=np.frombuffer(data, "<u2", offset=_LAYOUT.size).reshape(GRID),
         )

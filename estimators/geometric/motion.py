@@ -15,7 +15,6 @@ _DAMPING = 0.9
 _LONGEST_S = 0.5  # after a longer pause the velocity says nothing
 _USUAL_S = 1 / 30
 _LARGEST_TURN_RAD = 0.6
-_HIDDEN_DECAY = 0.75
 
 
 def gap_s(before_ns: int, now_ns: int) -> float:
@@ -33,13 +32,20 @@ def predict(placement: Placement, memory: "Memory", seconds: float) -> Placement
     return Placement(R, placement.t + memory.shift_m_s * (seconds * _DAMPING))
 
 
-def velocity(before: Placement, after: Placement, seconds: float, *, hidden: bool) -> "tuple[Array, Array]":
-    """(3,) turn and (3,) shift a second; the turn is dropped where it is too large to be one frame's motion."""
+def velocity(
+    memory: "Memory", before: Placement, after: Placement, seconds: float, trust: float
+) -> "tuple[Array, Array]":
+    """(3,) turn and (3,) shift a second; a turn too large to be one frame's motion is none.
+
+    Where the object was not seen for some frames, what it is off from where it was supposed to be has grown over all
+    of them.
+    """
     turn = rotation_vector(after.R @ before.R.T)
     if np.linalg.norm(turn) > _LARGEST_TURN_RAD:
-        turn = np.zeros(3)
-    decay = _HIDDEN_DECAY if hidden else 1.0
-    return turn * (decay / seconds), (after.t - before.t) * (decay / seconds)
+        turn = memory.turn_rad_s * seconds
+    share = trust / (1 + memory.bad)
+    turn_rad_s = memory.turn_rad_s + share * (turn / seconds - memory.turn_rad_s)
+    return turn_rad_s, memory.shift_m_s + share * ((after.t - before.t) / seconds - memory.shift_m_s)
 
 
 def rotation_vector(R: "Array") -> "Array":

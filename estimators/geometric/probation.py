@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 DOUBTED_SCORE = 0.45
 """The most a pose is worth while it is on probation."""
+MOVING_M_S = 0.12
+"""An object that was slower on average rested."""
 _FRAMES, _STILL_FRAMES = 4, 3
 _STILL_SHARE = 0.35  # of its usual speed
-_MOVING_M_S = 0.12
 _FAR_DIAMETERS = 0.6
 _DECOY_FRAMES = 90
 _DECOY_DIAMETERS = 0.35
@@ -26,7 +27,7 @@ def on_probation(model: "ObjectModel", memory: Memory, placement: "Placement") -
     """The memory after a find: on probation where it is far from the last trusted place of an object that moved."""
     last = memory.rotation @ model.center_m + memory.translation_m
     far = np.linalg.norm(placement.t - last) > _FAR_DIAMETERS * model.mesh.diameter_m
-    if not far or memory.speed_m_s < _MOVING_M_S:
+    if not far or memory.speed_m_s < MOVING_M_S:
         return replace(memory, probation=0)
     return replace(memory, probation=_FRAMES, still=0, found_m=placement.t)
 

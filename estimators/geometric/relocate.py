@@ -1,4 +1,4 @@
-"""Finding a lost object again near the place where it was last seen."""
+"""Finding an object again about the place where it is supposed to be, by the part of it that shows."""
 
 from collections.abc import Callable
 
@@ -6,82 +6,156 @@ import numpy as np
 
 from estimators.geometric.align import refine_all
 from estimators.geometric.fit import Fit, Placement, fit
-from estimators.geometric.judge import judge_all
+from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.scan import scan
+from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
+from estimators.geometric.sweep import about as about_axis
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
-from schemas.arrays import Array, checked
+from schemas.arrays import Array
 
-_SPACING, _GROWTH, _WIDEST = 0.35, 0.02, 0.8  # of the grid in diameters; it widens while the object is lost
 _TURN_RAD = np.radians(25.0)
-_PLAN = np.array([[0.30, 0.04, 0.01, 0.08], [0.15, 0.03, 0.01, 0.05], [0.10, 0.02, 0.01, 0.04]])
+_POINTS = 60
+_LEAST_FACING = 0.3
+_HALVINGS = 2
+SHRINK = 2**_HALVINGS
+"""Places are tried on a picture so much smaller."""
+_SPACING, _CELLS = 0.12, 7  # of the diameter between places, and how many from the middle to the rim at most
+_PLAN = np.array([[0.20, 0.03, 0.01, 0.06], [0.12, 0.02, 0.01, 0.04]])
 _DAMPING = np.array([5.0, 50.0])
-_FITTED = 5
-_APART_DIAMETERS = 0.15
-_REACH_DIAMETERS, _REACH_M, _FARTHEST_DIAMETERS = 0.5, 0.035, 5.0
-_NO_POINTS = np.zeros((0, 3))
-_NO_MASK = checked("mask", np.zeros((0, 0), np.bool_), (0, 0), np.bool_)
+_REFINED, _FITTED, _CONVINCING = 16, 8, 0.35
+_APART = 1.5  # of the spacing: nearer places are the same one
 
 
 def relocate(
     model: ObjectModel,
-    last: Placement,
-    lost_frames: int,
+    memory: Memory,
+    about: Placement,
+    reach_m: float,
+    near_m: float,
     images: FrameImages,
     renderer: Renderer,
     score: Callable[[Fit], float],
+    stands: Array | None = None,
 ) -> Fit | None:
-    """The best fit on a grid about the last trusted placement; None where nothing fits at all.
-
-    Places farther than half a diameter and 2 cm for each lost frame are refused: an equal object stands there.
+    """The best fit at the places about a placement; None where nothing fits at all.
 
     Args:
         model: The object.
-        last: Where it was last trusted.
-        lost_frames: For how many frames it has been lost.
+        memory: Of the object; the tone of its colours is looked up.
+        about: Where it is supposed to be.
+        reach_m: How far from there it may be.
+        near_m: How far off it is half as likely.
         images: The frame.
         renderer: What draws.
         score: Tells fits apart.
+        stands: (h, w) uint8 of ``standing``: what of the ``SHRINK`` times smaller picture cannot be the object.
     """
+    small = _small(images, stands)
+    R, t = _candidates(model, memory, about, reach_m, near_m, images, small)
+    again = np.array([
+        _merit(model, memory, R[k : k + 1], t[k], t[k : k + 1], small, 0.006 + 0.008 * t[k, 2] ** 2)[0, 0]
+        for k in range(len(t))
+    ])  # fmt: skip
+    best, best_score = None, 0.0
+    for k in np.argsort(-again * _likely(t, about.t, near_m), kind="stable")[:_FITTED]:
+        found = fit(model, Placement(R[k], t[k]), images, renderer)
+        if found is not None and np.linalg.norm(found.placement.t - about.t) <= reach_m + model.mesh.diameter_m / 4:
+            value = score(found)
+            best, best_score = (found, value) if best is None or value > best_score else (best, best_score)
+        if best_score > _CONVINCING:
+            break
+    return best
+
+
+def _candidates(
+    model: ObjectModel,
+    memory: Memory,
+    about: Placement,
+    reach_m: float,
+    near_m: float,
+    images: FrameImages,
+    small: tuple[Array, Array, Array],
+) -> tuple[Array, Array]:
+    """Rotations (K, 3, 3) and places (K, 3) that agree best, moved onto the depth."""
     D = model.mesh.diameter_m
-    direction = last.R.T @ (-last.t / np.linalg.norm(last.t))
-    nearest = int(np.argmax(directions() @ direction))
-    R, t = _grid(last, model, nearest, lost_frames, images)
-    if not len(R):
-        return None
-    view = np.full(len(R), nearest)
-    plan = _PLAN * [D, D, 1.0, D]
-    points, normals = model.views.points, model.views.normals
-    thin = (np.ascontiguousarray(points[:, ::2]), np.ascontiguousarray(normals[:, ::2]))
-    refine_all(*thin, view, R, t, images.depth_m, images.cam, plan, _DAMPING)
-    merit = judge_all(points, view, R, t, images.depth_m, _NO_MASK, images.cam, _NO_POINTS, D)
-    reach = min(_REACH_DIAMETERS * D + _REACH_M * lost_frames, _FARTHEST_DIAMETERS * D)
-    merit[np.linalg.norm(t - last.t, axis=1) > reach] = 0.0
-    fits = [fit(model, Placement(R[k], t[k]), images, renderer) for k in _apart(t, merit, D)]
-    near = [it for it in fits if it is not None and np.linalg.norm(it.placement.t - last.t) <= reach]
-    return max(near, key=score) if near else None
+    spacing = max(_SPACING * D, reach_m / _CELLS)
+    turns, places = _turns(model, about.R), about.t + _ball(reach_m, spacing)
+    merit = _merit(model, memory, turns, about.t, places, small, spacing / 2 + 0.005)
+    turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
+    R, t = turns[turn], places[place]
+    direction = np.einsum("bji,j->bi", R, -about.t / np.linalg.norm(about.t))
+    view = np.argmax(direction @ directions().T, axis=1)
+    thin = [np.ascontiguousarray(values[:, ::2]) for values in (model.views.points, model.views.normals)]
+    refine_all(thin[0], thin[1], view, R, t, images.depth_m, images.cam, _PLAN * [D, D, 1.0, D], _DAMPING)
+    return R, t
 
 
-def _grid(last: Placement, model: ObjectModel, view: int, lost_frames: int, images: FrameImages) -> tuple[Array, Array]:
-    """(B, 3, 3) and (B, 3): the last rotation and six about it, at the last place and on the surfaces around it."""
-    D, (fx, fy, cx, cy) = model.mesh.diameter_m, images.cam
-    turns = [last.R] + [_turned(last.R, axis, sign * _TURN_RAD) for axis in range(3) for sign in (-1, 1)]
-    spacing = D * min(_SPACING + _GROWTH * lost_frames, _WIDEST)
-    height, width = images.depth_m.shape
-    places = [last.t]
-    for dy in range(-2, 3):
-        for dx in range(-2, 3):
-            x, y = last.t[0] + dx * spacing, last.t[1] + dy * spacing
-            u, v = round(x / last.t[2] * fx + cx), round(y / last.t[2] * fy + cy)
-            patch = images.depth_m[max(0, v - 3) : v + 4, max(0, u - 3) : u + 4] if u > -4 and v > -4 else _NO_POINTS
-            known = patch[patch > 0]
-            if len(known) and u < width + 3 and v < height + 3:
-                z = float(np.median(known)) - model.views.depth_m[view]
-                places.append(np.array([(u - cx) / fx * z, (v - cy) / fy * z, z]))
-    R = np.tile(np.stack(turns), (len(places), 1, 1))
-    return R, np.repeat(np.stack(places), len(turns), axis=0)
+def _merit(
+    model: ObjectModel,
+    memory: Memory,
+    turns: Array,
+    towards: Array,
+    places: Array,
+    small: tuple[Array, Array, Array],
+    tolerance_m: float,
+) -> Array:
+    """(B, T) agreement of turns (B, 3, 3), as they look at ``towards`` (3,), with the picture at places (T, 3)."""
+    points, facing, chroma = _shown(model, memory, turns, towards)
+    depth, seen, cam = small
+    return scan(points, facing, chroma, places, depth, seen, cam, tolerance_m)
+
+
+def _likely(places: Array, about: Array, near_m: float) -> Array:
+    """(T,) how likely places (T, 3) are by their distance."""
+    return 1.0 / (1.0 + (np.linalg.norm(places - about, axis=1) / near_m) ** 2)
+
+
+def _ball(radius_m: float, spacing_m: float) -> Array:
+    """(T, 3) offsets on a grid within a ball."""
+    steps = np.arange(-int(radius_m / spacing_m), int(radius_m / spacing_m) + 1) * spacing_m
+    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    return offsets[np.linalg.norm(offsets, axis=1) <= radius_m + 1e-9]
+
+
+def _shown(model: ObjectModel, memory: Memory, turns: Array, place: Array) -> tuple[Array, Array, Array]:
+    """Points, their facing and chroma for each turn (B, 3, 3), as ``scan`` takes them."""
+    surface = model.surface
+    line = -place / np.linalg.norm(place)
+    facing = np.einsum("bij,nj,i->bn", turns, surface.normals, line)
+    logs = np.log(surface.rgb + 16.0)
+    chroma = np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1]], axis=1) + memory.tone
+    chosen = np.stack([_some(np.flatnonzero(row > _LEAST_FACING)) for row in facing])
+    points = np.einsum("bij,bnj->bni", turns, surface.points[chosen])
+    return np.ascontiguousarray(points), np.take_along_axis(facing, chosen, axis=1), chroma[chosen]
+
+
+def _some(indices: Array) -> Array:
+    return indices[np.linspace(0, len(indices) - 1, _POINTS).astype(np.int64)]
+
+
+def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Array]:
+    """Depth (below 0 where it cannot be the object), chroma and camera of the frame, four times smaller."""
+    factor = SHRINK
+    depth = np.ascontiguousarray(images.depth_m[factor // 2 :: factor, factor // 2 :: factor])
+    if stands is not None:
+        depth = np.where(stands == STANDS, -depth, depth)
+    logs = np.log(images.level(_HALVINGS).astype(np.float32) + 16.0)
+    chroma = np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1)
+    chroma = np.ascontiguousarray(chroma[: depth.shape[0], : depth.shape[1]])
+    fx, fy, cx, cy = images.cam / factor
+    return depth[: chroma.shape[0], : chroma.shape[1]], chroma, np.array([fx, fy, cx - 0.5, cy - 0.5])
+
+
+def _turns(model: ObjectModel, R: Array) -> Array:
+    """(B, 3, 3): a rotation, six about it, and where the object has an axis of near-symmetry the quarter turns."""
+    turns = [R] + [_turned(R, axis, sign * _TURN_RAD) for axis in range(3) for sign in (-1, 1)]
+    if model.wheel is not None:
+        turns += [R @ about_axis(model.wheel.axis, quarter * np.pi / 2)[0] for quarter in (1, 2, 3)]
+    return np.stack(turns)
 
 
 def _turned(R: Array, axis: int, angle_rad: float) -> Array:
@@ -91,13 +165,14 @@ def _turned(R: Array, axis: int, angle_rad: float) -> Array:
     return turned
 
 
-def _apart(t: Array, merit: Array, diameter_m: float) -> list[int]:
-    """The best hypotheses of different places, and the best few of all."""
-    order = [int(k) for k in np.argsort(-merit, kind="stable") if merit[k] > 0]
-    kept = order[:2]
-    for k in order[2:]:
-        if len(kept) >= _FITTED:
+def _peaks(merit: Array, places: Array, apart_m: float) -> tuple[Array, Array]:
+    """Turns and places (K,) of the best merits that are apart from better ones."""
+    turn = np.argmax(merit, axis=0)
+    best = merit.max(axis=0)
+    kept: list[int] = []
+    for k in np.argsort(-best, kind="stable"):
+        if len(kept) >= _REFINED or best[k] <= 0:
             break
-        if all(np.linalg.norm(t[k] - t[other]) > _APART_DIAMETERS * diameter_m for other in kept):
-            kept.append(k)
-    return kept
+        if all(np.linalg.norm(places[k] - places[other]) > apart_m for other in kept):
+            kept.append(int(k))
+    return turn[kept], np.array(kept, np.int64)

@@ -4,16 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
+from estimators.geometric.alternatives import best_start, other_face, turned
+from estimators.geometric.elsewhere import Search, elsewhere, nearby
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.given import measured, with_offset
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
-from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.probation import DOUBTED_SCORE, MOVING_M_S, is_decoy, on_probation, watched
 from estimators.geometric.register import Registration
 from estimators.geometric.rivals import decided, steps_to
+from estimators.geometric.scene import learned
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -26,10 +28,15 @@ LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
-_HALF_HIDDEN, _CONTRADICTED, _HIDDEN_EVERY = 0.5, 0.05, 4
+_CONTRADICTED, _HIDDEN_EVERY = 0.05, 4
+_NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
+_GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
+_SCENE_EVERY, _SCENE_FIRST = 2, 10
+_UNSEEN_EVERY = 3
+_STANDS, _OFF_WAY = 0.5, 2.0  # of its usual speed; of the way of a frame
 
 
 def first_estimate(model: ObjectModel, found: Registration | None, frame: Frame) -> Estimate:
@@ -100,32 +107,88 @@ def _followed(
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
-    far: Fit | None = None
-    if model.parts.recovery and _search_due(memory, found, score):
-        far = elsewhere(model, memory, predicted, score, images, renderer)
-        found, score = (far, score_of(far.evidence, memory)) if far else (found, score)
-    if found is None or score < LOST_SCORE:
+    jumped = False
+    if model.parts.restarts and _in_doubt(memory, before, found, score, seconds):
+        search = Search.of(model, memory, images, renderer)
+        found, score, jumped = _looked_about(search, before, predicted, found, seconds)
+    memory = _scene(model, memory, found.placement if found else predicted, score, images)
+    if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     if score >= TRUSTED:
         found, memory = decided(model, memory, found, images, renderer)
-    return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+    return _tracked(model, memory, before, found, score, seconds, jumped=jumped)
+
+
+def _looked_about(
+    search: Search, before: Placement, predicted: Placement, found: Fit | None, seconds: float
+) -> tuple[Fit | None, float, bool]:
+    """The fit or a better one from another place, its score, and whether it is off the object's way."""
+    memory = search.memory
+    score, jumped = search.value(found) if found else 0.0, False
+    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
+    if near is not None:
+        jumped = _apart_m(near.placement, predicted) > _OFF_WAY * _apart_m(predicted, before)
+        found, score = near, search.value(near)
+    if search.model.parts.recovery and _search_due(memory, found, score):
+        far = elsewhere(search, predicted, score)
+        if far is not None:
+            found, score, jumped = far, search.value(far), True
+    return found, score, jumped
+
+
+def _apart_m(one: Placement, other: Placement) -> float:
+    return float(np.linalg.norm(one.t - other.t))
+
+
+def _scene(model: ObjectModel, memory: Memory, at: Placement, score: float, images: FrameImages) -> Memory:
+    """The memory with what stands still about a trusted object, and about any at first, when nothing is known."""
+    first = memory.frames <= _SCENE_FIRST
+    if not first and (score < TRUSTED or memory.frames % _SCENE_EVERY):
+        return memory
+    return replace(memory, scene=learned(memory.scene, images, at, model.mesh.diameter_m))
+
+
+def _in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float, seconds: float) -> bool:
+    """Whether other places are to be looked at: the score is low, or what was moving stands still."""
+    if found is None or score < max(TRUSTED, _DOUBT * memory.mean_score):
+        return True
+    way_m = _apart_m(found.placement, before)
+    return memory.speed_m_s > MOVING_M_S and way_m < _STANDS * memory.speed_m_s * seconds
 
 
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
-    """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is merely hidden."""
-    if found is None or score < LOST_SCORE or (score < TRUSTED and found.evidence.wrong > _CONTRADICTED):
+    """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is hidden."""
+    if found is None or not _seen(found, score):
+        return memory.bad % _UNSEEN_EVERY == _UNSEEN_EVERY - 1
+    if score < TRUSTED and found.evidence.wrong > _CONTRADICTED:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
+
+
+def _seen(found: Fit, score: float) -> bool:
+    """Whether a fit is worth following: a glimpse of a hidden object is, where nothing speaks against it."""
+    return score >= LOST_SCORE or (
+        score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG and _coloured_right(found, score)
+    )
+
+
+def _half_hidden(found: Fit, score: float) -> bool:
+    """Whether the score is low for what hides the object alone."""
+    return score >= LOST_SCORE and found.evidence.wrong < _CONTRADICTED and _coloured_right(found, score)
+
+
+def _coloured_right(found: Fit, score: float) -> bool:
+    """Whether it is not the colours that keep the score low."""
+    return score >= _COLOURED * found.evidence.geometry
 
 
 def _tracked(
     model: ObjectModel, memory: Memory, before: Placement, found: Fit, score: float, seconds: float, *, jumped: bool
 ) -> Estimate:
     """The estimate of a frame in which the object was seen."""
-    hidden = found.evidence.hidden > _HALF_HIDDEN
-    turn, shift = velocity(before, found.placement, seconds, hidden=hidden)
+    turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
     if jumped:
         turn, shift = np.zeros(3), _way(model, memory, found, seconds)
         memory = on_probation(model, memory, found.placement)
@@ -140,7 +203,7 @@ def _tracked(
         return Estimate(pose, doubted, State.TRACKED, found.covariance, memory.pack())
     if score >= TRUSTED:
         memory = _trusted(memory, pose, score, found.evidence)
-    elif found.evidence.wrong < _CONTRADICTED and not jumped:  # half hidden, but where it should be
+    elif memory.trusted_frame == memory.frames - 1 and not jumped and _half_hidden(found, score):
         memory = replace(memory, trusted_frame=memory.frames, rotation=pose.rotation, translation_m=pose.translation_m)
     return Estimate(pose, score, State.TRACKED, found.covariance, memory.pack())
 
@@ -168,15 +231,15 @@ def _lost(memory: Memory) -> Estimate:
 
 
 def _search(model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer) -> Estimate:
-    """Look for a lost object near its last trusted pose; after the first frames in every second one."""
+    """Look for a lost object about its last trusted pose, after the first frames only there in every second one."""
     memory = replace(memory, tries=memory.tries + 1)
-    if not model.parts.recovery or (memory.tries > _TRY_ALWAYS and memory.tries % _TRY_EVERY != 1):
-        return _lost(memory)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
-    found = elsewhere(model, memory, trusted, 0.0, images, renderer)
-    if found is None:
+    search = Search.of(model, memory, images, renderer)
+    due = model.parts.recovery and (memory.tries <= _TRY_ALWAYS or memory.tries % _TRY_EVERY == 1)
+    found = elsewhere(search, trusted, 0.0) if due else fit(model, trusted, images, renderer)
+    if found is None or search.value(found) < TRUSTED:
         return _lost(memory)
-    score, pose = score_of(found.evidence, memory), found.placement.pose(model.center_m)
+    score, pose = search.value(found), found.placement.pose(model.center_m)
     memory = on_probation(model, replace(memory, tries=0, bad=0), found.placement)
     if memory.probation:
         return Estimate(pose, min(score, DOUBTED_SCORE), State.REGISTERED, found.covariance, memory.pack())

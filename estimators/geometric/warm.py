@@ -7,6 +7,7 @@ import numpy as np
 
 from estimators.geometric.fit import Placement
 from estimators.geometric.hypotheses import guess
+from estimators.geometric.memory import Memory
 from estimators.geometric.model import make_model
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.relocate import relocate
@@ -31,9 +32,8 @@ def warm_up(renderer: Renderer) -> None:
     frame = Frame("warm-up", "run", 0, 0, _CAMERA, drawn.rgb[0], drawn.depth_m[0], {"box": mask})
     images = FrameImages(frame, drawn.depth_m[0])
     guess(model, (frame.masks or {})["box"], images)
-    relocate(
-        model, Placement(np.eye(3), pose[:3, 3] + model.center_m), 1, images, renderer, lambda it: it.evidence.inlier
-    )
+    at = Placement(np.eye(3), pose[:3, 3] + model.center_m)
+    relocate(model, Memory(), at, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)
     spent = time.monotonic() - started
     _LOG.info("kernels ready in %.1f s", spent)
 

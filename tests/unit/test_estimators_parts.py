@@ -59,7 +59,7 @@ def test_constant_velocity_continues_the_last_step_damped(w: Array, shift: Array
     R = np.eye(3)
     turn_by(w, R)
     after = Placement(R, before.t + shift)
-    turn, speed = velocity(before, after, 0.1, hidden=False)
+    turn, speed = velocity(Memory(), before, after, 0.1, trust=1.0)
     ahead = predict(after, Memory(turn_rad_s=turn, shift_m_s=speed), 0.1)
     assert ahead.t == pytest.approx(after.t + 0.9 * shift, abs=1e-9)
     if np.linalg.norm(w) < 0.6:

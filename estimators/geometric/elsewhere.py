@@ -1,0 +1,124 @@
+"""Where else an object may be when it is not where motion predicts: near by first, then in pieces of the scene."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.memory import Memory
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.probation import MOVING_M_S, at_decoy
+from estimators.geometric.register import register
+from estimators.geometric.relocate import SHRINK, relocate
+from estimators.geometric.scene import share_standing, standing
+from estimators.geometric.score import score_of
+from estimators.geometric.segments import find_segments
+from estimators.rendering import Renderer
+from schemas import Pose
+from schemas.arrays import Array
+
+_NEAR_DIAMETERS = 0.15  # how far an object may be from its predicted place, beside the way of each unseen frame
+_NEAR_LEAST = 0.12  # of a score, less the farther off
+_FOUND_SCORE, _CLEARLY = 0.52, 0.1
+_FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
+_REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
+_FARTHEST_M = 0.3
+_SEGMENTS = 2
+_STOOD_FREE, _STOOD = 0.15, 0.5  # of what is taken for the object: what chance does, and a copy of it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A frame in which an object is looked for.
+
+    Attributes:
+        model: The object.
+        memory: Of it.
+        images: The frame.
+        renderer: What draws.
+        stands: (h, w) uint8 of ``standing``; None where the object itself stood still, or the camera moves.
+    """
+
+    model: ObjectModel
+    memory: Memory
+    images: FrameImages
+    renderer: Renderer
+    stands: Array | None
+
+    @staticmethod
+    def of(model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer) -> "Search":
+        """A search for an object."""
+        moving = memory.speed_m_s > MOVING_M_S
+        return Search(model, memory, images, renderer, standing(memory.scene, images, SHRINK) if moving else None)
+
+    def value(self, found: Fit) -> float:
+        """The score of a fit, 0 where it takes for the object what stood there before."""
+        stood = share_standing(found, self.stands, self.images, SHRINK)
+        free = min(1.0, max(0.0, (_STOOD - stood) / (_STOOD - _STOOD_FREE)))
+        return score_of(found.evidence, self.memory) * free
+
+
+def nearby(search: Search, predicted: Placement, best: Fit | None, seconds: float) -> Fit | None:
+    """The best fit about the predicted placement, where it is likelier than ``best``: better, or nearer to there."""
+    diameter_m = search.model.mesh.diameter_m
+    memory = search.memory
+    way_m = seconds * max(memory.speed_m_s, float(np.linalg.norm(memory.shift_m_s)))
+    near_m = _NEAR_DIAMETERS * diameter_m + way_m * (1 + memory.bad)
+    unseen = memory.frames - memory.trusted_frame
+    reach_m = min(_FARTHEST_M, _NEAR_DIAMETERS * diameter_m + way_m * unseen)
+
+    def likely(found: Fit) -> float:
+        off = float(np.linalg.norm(found.placement.t - predicted.t)) / near_m
+        return search.value(found) * float(np.exp(-0.5 * off * off))
+
+    other = relocate(
+        search.model, search.memory, predicted, reach_m, near_m, search.images, search.renderer, likely, search.stands
+    )
+    if other is None or likely(other) < _NEAR_LEAST or (best is not None and likely(best) >= likely(other)):
+        return None
+    return other
+
+
+def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
+    """The best fit that the object can have reached since it was last trusted, where it clearly beats ``score``.
+
+    First the places about ``about``, then pieces of the scene that could be the object, turned any way.
+    """
+    model, memory = search.model, search.memory
+    diameter_m = model.mesh.diameter_m
+    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
+    reach_m = _REACH_DIAMETERS * diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)
+
+    def possible(found: Fit | None) -> bool:
+        if found is None:
+            return False
+        near = search.stands is not None or np.linalg.norm(found.placement.t - about.t) < _REACH_DIAMETERS * diameter_m
+        least = max(_FOUND_SCORE, score + _CLEARLY) if near else max(_FAR_SCORE, score + _FAR_CLEARLY)
+        return (
+            search.value(found) > least
+            and bool(np.linalg.norm(found.placement.t - trusted.t) < reach_m)
+            and not at_decoy(memory, found.placement.t, diameter_m)
+        )
+
+    grid = relocate(
+        model,
+        memory,
+        about,
+        min(reach_m, _FARTHEST_M),
+        _FARTHEST_M,
+        search.images,
+        search.renderer,
+        search.value,
+        search.stands,
+    )
+    if possible(grid):
+        return grid
+    fits = [
+        found.fit
+        for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS)
+        if not at_decoy(memory, segment.center_m, diameter_m)
+        and (found := register(model, segment.mask, search.images, search.renderer)) is not None
+        and possible(found.fit)
+    ]
+    return max(fits, key=search.value) if fits else None

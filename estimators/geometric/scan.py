@@ -1,0 +1,70 @@
+"""Kernels that try an object at every place around, a few turns each: what is hidden there counts neither way."""
+
+import numpy as np
+from numba import njit
+
+from schemas.arrays import Array
+
+_NEAREST_M = 0.05
+_HIDDEN_WEIGHT = 0.25
+_CHROMA = 0.25  # of a logarithm of colour ratios: half as good when so far off
+_OTHER_COLOUR = 0.5  # what a point of another colour counts against a place
+_FEWEST = 3.0  # points that could agree by chance
+
+
+@njit(nogil=True, cache=True)
+def scan(
+    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array,
+    tolerance_m: float,
+) -> Array:  # fmt: skip
+    """(B, T) how well depth and colour agree with an object at each place and turn, 0 to 1.
+
+    Args:
+        points: (B, N, 3) float64 of the object about its centre, turned, along the camera's axes.
+        facing: (B, N) float64 cosine between normal and view; points turned away are 0.
+        chroma: (B, N, 2) float64 logarithms of red and blue over green.
+        places: (T, 3) float64 metres.
+        depth: (h, w) float32 metres, 0 where unknown, negative where it is known not to be the object.
+        seen: (h, w, 2) float32 chroma of the image.
+        cam: (4,) float64 of the small image.
+        tolerance_m: How far off a point may be measured.
+    """
+    out = np.zeros((points.shape[0], places.shape[0]))
+    for b in range(points.shape[0]):
+        for k in range(places.shape[0]):
+            out[b, k] = _agreement(points[b], facing[b], chroma[b], places[k], depth, seen, cam, tolerance_m)
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _agreement(
+    points: Array, facing: Array, chroma: Array, place: Array, depth: Array, seen: Array, cam: Array,
+    tolerance_m: float,
+) -> float:  # fmt: skip
+    height, width = depth.shape
+    good, wrong, hidden = 0.0, 0.0, 0.0
+    for i in range(points.shape[0]):
+        if facing[i] <= 0.0:
+            continue
+        z = points[i, 2] + place[2]
+        if z < _NEAREST_M:
+            continue
+        u = round((points[i, 0] + place[0]) / z * cam[0] + cam[2])
+        v = round((points[i, 1] + place[1]) / z * cam[1] + cam[3])
+        if u < 0 or v < 0 or u >= width or v >= height:
+            hidden += 1.0
+            continue
+        d = depth[v, u]
+        if d == 0.0:
+            continue
+        gap = (abs(d) - z) * facing[i]
+        if gap > tolerance_m or (d < 0.0 and gap >= -tolerance_m):
+            wrong += 1.0
+        elif gap < -tolerance_m:
+            hidden += 1.0
+        else:
+            off = (seen[v, u, 0] - chroma[i, 0]) ** 2 + (seen[v, u, 1] - chroma[i, 1]) ** 2
+            alike = 1.0 / (1.0 + off / (_CHROMA * _CHROMA))
+            good += alike
+            wrong += _OTHER_COLOUR * (1.0 - alike)
+    return good / (good + wrong + _HIDDEN_WEIGHT * hidden + _FEWEST)

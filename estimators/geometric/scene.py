@@ -1,0 +1,108 @@
+"""What stood still in front of a camera that stands still: it is not an object that was moving."""
+
+import cv2
+import numpy as np
+
+from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.pictures import FrameImages
+from schemas.arrays import Array
+
+GRID = (48, 64)
+"""Rows and columns of the depth picture that is remembered."""
+_STEP_M = 0.004  # 12 bits reach 16 m
+_AGE, _OLDEST = 12, 15  # bits below the age, and the highest age that fits above
+_STOOD = 2  # times seen alike: then it stands still
+_NOISE_M, _NOISE_PER_M = 0.004, 0.006  # of a measurement, the second times the squared depth
+_AROUND = 0.7  # of the diameter: what may be the object itself
+_UNMOVED = 0.5  # of the cells that stood: fewer, and the camera itself moves
+_ROUGH_M = 0.12  # neighbours farther apart are two surfaces
+_NEXT = np.ones((3, 3), np.uint8)
+STANDS, UNSURE = 1, 2
+"""What ``standing`` says of a pixel."""
+
+NOTHING = np.zeros(GRID, np.uint16)
+"""The scene before anything was seen."""
+
+
+def sampled(images: FrameImages) -> Array:
+    """(48, 64) float32 depth in the middle of each cell."""
+    height, width = images.depth_m.shape
+    rows = ((np.arange(GRID[0]) + 0.5) * height / GRID[0]).astype(np.int64)
+    columns = ((np.arange(GRID[1]) + 0.5) * width / GRID[1]).astype(np.int64)
+    return images.depth_m[np.ix_(rows, columns)]
+
+
+def learned(scene: Array, images: FrameImages, placement: Placement, diameter_m: float) -> Array:
+    """The scene after a frame in which an object's placement is trusted: all but what is about the object.
+
+    Args:
+        scene: (48, 64) uint16, steps of 4 mm and, in the upper 4 bits, how often they were seen.
+        images: The frame.
+        placement: The object.
+        diameter_m: Of the object.
+    """
+    seen, stood, age = sampled(images), _depth(scene), scene >> _AGE
+    height, width = images.depth_m.shape
+    fx, fy, cx, cy = images.cam
+    x, y, z = placement.t
+    u = (np.arange(GRID[1]) + 0.5) * width / GRID[1] - fx * x / z - cx
+    v = (np.arange(GRID[0]) + 0.5) * height / GRID[0] - fy * y / z - cy
+    free = (seen > 0) & (u[None] ** 2 + v[:, None] ** 2 > (_AROUND * diameter_m * fx / z) ** 2)
+    same = free & (np.abs(seen - stood) < _noise(seen))
+    other = free & ~same
+    age = np.where(same, np.minimum(age + 1, _OLDEST), np.where(other, np.maximum(age, 1) - 1, age))
+    # what is farther was hidden before; what is nearer may pass
+    taken = other & ((age == 0) | (seen > stood))
+    steps = np.where(taken, np.minimum(np.rint(seen / _STEP_M), 4095), scene & 4095).astype(np.uint16)
+    return (np.where(taken, 0, age).astype(np.uint16) << _AGE) | steps
+
+
+def standing(scene: Array, images: FrameImages, factor: int) -> Array | None:
+    """(h, w) uint8 for a picture ``factor`` times smaller: ``STANDS`` where it shows what stood there before.
+
+    ``UNSURE`` is where the scene had an edge, and 0 where something else came. None where the camera moves, or nothing
+    is known.
+    """
+    stood = np.where(scene >> _AGE >= _STOOD, _depth(scene), np.float32(0))
+    seen = sampled(images)
+    known = (stood > 0) & (seen > 0)
+    same = known & (np.abs(seen - stood) < _noise(seen))
+    if same.sum() < _UNMOVED * max(1, known.sum()):
+        return None
+    depth = images.depth_m[factor // 2 :: factor, factor // 2 :: factor]
+    size = (depth.shape[1], depth.shape[0])
+    far = cv2.dilate(stood, _NEXT)
+    near = cv2.erode(stood, _NEXT)
+    rough = far - near > _ROUGH_M
+    wide = cv2.resize(stood, size, interpolation=cv2.INTER_LINEAR)
+    slack = cv2.resize(np.where(rough, 0, (far - near) / 4), size, interpolation=cv2.INTER_LINEAR)
+    alike = (depth > 0) & (np.abs(depth - wide) < _noise(depth) + slack)
+    edge = cv2.resize(rough.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    edge &= depth > cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) - _noise(depth)
+    return np.where(alike, STANDS, np.where(edge, UNSURE, 0)).astype(np.uint8)
+
+
+def share_standing(found: Fit, stands: Array | None, images: FrameImages, factor: int) -> float:
+    """How much of what a fit takes for the object stood there before, 0 to 1; ``stands`` is from ``standing``."""
+    if stands is None:
+        return 0.0
+    points = found.look.points @ found.placement.R.T + found.placement.t
+    fx, fy, cx, cy = images.cam
+    u = np.rint(points[:, 0] / points[:, 2] * fx + cx).astype(np.int64)
+    v = np.rint(points[:, 1] / points[:, 2] * fy + cy).astype(np.int64)
+    height, width = images.depth_m.shape
+    inside = (u >= 0) & (v >= 0) & (u < width) & (v < height)
+    u, v, z = u[inside], v[inside], points[inside, 2]
+    placed = np.abs(images.depth_m[v, u] - z) < 2 * _noise(z)
+    rows, columns = np.minimum(v // factor, stands.shape[0] - 1), np.minimum(u // factor, stands.shape[1] - 1)
+    told = stands[rows, columns][placed]
+    told = told[told != UNSURE]
+    return float((told == STANDS).mean()) if len(told) else 0.0
+
+
+def _depth(scene: Array) -> Array:
+    return (scene & 4095).astype(np.float32) * np.float32(_STEP_M)
+
+
+def _noise(depth_m: Array) -> Array:
+    return _NOISE_M + _NOISE_PER_M * depth_m * depth_m
