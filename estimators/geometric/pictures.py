@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from estimators.geometric.holes import filled
 from schemas import Frame
 from schemas.arrays import Array, checked
 
@@ -21,7 +22,7 @@ class FrameImages:
     Attributes:
         K: (3, 3) float64 intrinsics of the frame.
         cam: (4,) float64 fx, fy, cx, cy.
-        depth_m: (H, W) float32, 0 where unknown.
+        depth_m: (H, W) float32, 0 where unknown; see ``holes.filled``.
     """
 
     def __init__(self, frame: Frame, depth_m: Array) -> None:
@@ -29,7 +30,8 @@ class FrameImages:
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
         known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-        self.depth_m = checked("depth_m", known, depth_m.shape, np.float32)  # read-only: one type for the kernels
+        whole = filled(known)
+        self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
         self._levels = [frame.rgb]
 
     def level(self, halvings: int) -> Array:
