@@ -21,6 +21,7 @@ _DAMPING = np.array([5.0, 50.0])
 _FITTED = 5
 _APART_DIAMETERS = 0.15
 _REACH_DIAMETERS, _REACH_M, _FARTHEST_DIAMETERS = 0.5, 0.035, 5.0
+_NEAREST_M = 0.05  # nothing is seen at the camera or behind it
 _NO_POINTS = np.zeros((0, 3))
 _NO_MASK = checked("mask", np.zeros((0, 0), np.bool_), (0, 0), np.bool_)
 
@@ -45,6 +46,8 @@ def relocate(
         renderer: What draws.
         score: Tells fits apart.
     """
+    if last.t[2] < _NEAREST_M:
+        return None
     D = model.mesh.diameter_m
     direction = last.R.T @ (-last.t / np.linalg.norm(last.t))
     nearest = int(np.argmax(directions() @ direction))
