@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typer.testing import CliRunner
 
 from estimators.geometric.parts import Parts
+from posestream.children import Child, Children
 from posestream.cli import app as posestream
 from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
 from posestream.figures import as_json, courses_of, figures_of
@@ -150,3 +152,15 @@ def test_an_option_without_a_value_and_an_unknown_part_are_refused() -> None:
     with pytest.raises(BadJob, match="got speed"):
         Parts.of({"speed": "2"})
     assert Parts.of(named_values(["off=texture, recovery"])) == Parts(texture=False, recovery=False)
+
+
+def test_what_a_worker_waits_for_is_read_from_its_log(tmp_path: Path) -> None:
+    children = Children(tmp_path, {})
+    log = tmp_path / "track.log"
+    children.running.append(Child("track", cast("Any", None), log))
+    log.write_text("2026-11-25 INFO posestream.consumers assigned: frames.default/0\n")
+    assert children.said("track", "posestream.estimators") == ""
+    with log.open("a") as file:
+        file.write("2026-11-25 INFO posestream.estimators loading kernels; 10 s\n2026-11-25 INFO other words\n")
+    assert children.said("track", "posestream.estimators") == "loading kernels; 10 s"
+    assert children.said("sink", "posestream.estimators") == ""
