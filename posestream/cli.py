@@ -125,6 +125,10 @@ def evaluate(
     ] = "mask",
     csv: Annotated[Path | None, typer.Option(help="write BOP results: scene_id,im_id,obj_id,score,R,t,time")] = None,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
+    threads: Annotated[
+        int,
+        typer.Option(min=0, help="of the estimator; steps are timed in CPU time on 1, in wall time on more; 0: all"),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run an estimator on recordings, without Kafka, and score it against their ground truth."""
@@ -141,7 +145,7 @@ def evaluate(
     for uri in find_recordings(sources):
         with progress_bar() as bar:
             on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
-            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or [])))
+            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), threads))
     courses = [course for recording in recordings for course in courses_of(recording)]
     if csv is not None:
         console.print(f"{write_csv(csv, recordings)} rows in {csv}")

@@ -32,15 +32,16 @@ class FrameImages:
         known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
         whole = filled(known)
         self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
-        self._levels = [frame.rgb]
+        self._levels = {0: frame.rgb}
 
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""
         wanted = min(halvings, 3)
-        while len(self._levels) <= wanted:
-            height, width = self._levels[-1].shape[:2]
+        if wanted not in self._levels:  # two threads may both make it: the same picture
+            larger = self.level(wanted - 1)
+            height, width = larger.shape[:2]
             size = (max(1, width // 2), max(1, height // 2))
-            self._levels.append(cv2.resize(self._levels[-1], size, interpolation=cv2.INTER_AREA))
+            self._levels[wanted] = cv2.resize(larger, size, interpolation=cv2.INTER_AREA)
         return self._levels[wanted]
 
 
