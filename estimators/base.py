@@ -1,9 +1,9 @@
 """The protocol that every estimator follows."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from schemas import Estimates, Frame, Job
+from schemas import Estimates, Frame, Job, Pose
 
 
 class Estimator(Protocol):
@@ -47,6 +47,22 @@ class Estimator(Protocol):
 
         Raises:
             BadMessage: The frame cannot be used by this estimator at all (no depth where it needs some).
+        """
+        ...
+
+    def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
+        """Start from poses that are known from outside: a fixture's, a detector's, the truth of a recording.
+
+        Args:
+            frame: Of a prepared job.
+            poses: object_id -> cam_from_obj in this frame.
+
+        Returns:
+            One estimate per object, state ``registered``, with the given pose; the score says how well the
+            frame shows it.
+
+        Raises:
+            BadMessage: The frame cannot be used by this estimator at all.
         """
         ...
 

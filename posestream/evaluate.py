@@ -15,7 +15,7 @@ from estimators import registry
 from estimators.base import Estimator
 from producers.sources.base import Shot, Source
 from producers.sources.open import open_source
-from schemas import Estimate, Frame, Job, Pose, PosestreamError, State
+from schemas import Estimate, Frame, Job, Pose, PosestreamError
 
 log = logging.getLogger("posestream.evaluate")
 
@@ -156,7 +156,7 @@ def started(estimator: Estimator, frame: Frame, source: Source, start: Start) ->
     if not truth:
         msg = f"{source.name}: expected true poses for the first frame, found none"
         raise EvaluationError(msg)
-    return {name: Estimate(pose, 1.0, State.REGISTERED) for name, pose in sorted(truth.items())}
+    return estimator.adopt(frame, dict(sorted(truth.items())))
 
 
 def _note(recording: Recording, seq: int, estimates: Mapping[str, Estimate], frame_s: float) -> None:

@@ -23,10 +23,12 @@ def _nearest(point: Array, depth: Array, cam: Array, search: Array, out: Array) 
     steps = (int(search[0] * scale) + 1) // stride
     beside = (_BESIDE_M * scale) ** 2
     best = search[0] * search[0]
+    per_x, per_y = 1.0 / cam[0], 1.0 / cam[1]
     for a in range(-steps, steps + 1):
         row = v + a * stride
         if row < 0 or row >= height:
             continue
+        ray_y = (row - cam[3]) * per_y
         for b in range(-steps, steps + 1):
             column = u + b * stride
             if column < 0 or column >= width:
@@ -34,10 +36,13 @@ def _nearest(point: Array, depth: Array, cam: Array, search: Array, out: Array) 
             d = float(depth[row, column])
             if not d > _NEAREST_M:
                 continue
-            if d < z - _OCCLUDER_M and (a * a + b * b) * stride * stride <= beside:
+            along = d - z
+            if along < -_OCCLUDER_M and (a * a + b * b) * stride * stride <= beside:
                 return False
-            mx, my = (column - cam[2]) / cam[0] * d, (row - cam[3]) / cam[1] * d
-            gap = (mx - x) ** 2 + (my - y) ** 2 + (d - z) ** 2
+            if along * along >= best:
+                continue
+            mx, my = (column - cam[2]) * per_x * d, ray_y * d
+            gap = (mx - x) ** 2 + (my - y) ** 2 + along * along
             if gap < best:
                 best = gap
                 out[0], out[1], out[2], out[3] = mx, my, d, 1.0

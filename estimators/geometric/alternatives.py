@@ -11,12 +11,14 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import at_decoy
 from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
+from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
 from estimators.geometric.sweep import STEPS, about, sweep
 from estimators.rendering import Renderer
 from schemas import Pose
 
+_SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
 _FOUND_SCORE, _CLEARLY = 0.52, 0.1
 _FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
@@ -25,6 +27,9 @@ _SEGMENTS = 2
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
+_MORE_ALIKE = 0.2  # of the 7 that a resemblance can be
+_FEW_COLOURS = 0.05  # share of the sweep's merit: below, the shape alone decides
+_SWEEP_SLIP = 2  # steps between two sweeps
 _FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
 _FACE_DOUBT, _FACE_TELLING = 0.8, 0.3  # of the usual likeness; of what colours can tell
 
@@ -37,9 +42,14 @@ def best_start(
     images: FrameImages,
     renderer: Renderer,
 ) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; from the last and the last trusted pose too where it is in doubt."""
-    best = fit(model, predicted, images, renderer)
+    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too."""
+    best = fit(model, predicted, images, renderer, coarse=False)
     score = score_of(best.evidence, memory) if best else 0.0
+    if score >= max(_SURE * memory.mean_score, _SURE_SCORE):
+        return best, score
+    wide = fit(model, predicted, images, renderer)
+    if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
+        best, score = wide, score_of(wide.evidence, memory)
     if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
@@ -113,7 +123,9 @@ def turned(
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2
     merits = seen * sweep(model.wheel, found.placement, images)
-    turns = (_SWEEP_MEMORY * memory.turns + (merits - merits[0])).astype(np.float32)
+    # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
+    slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
+    turns = (_SWEEP_MEMORY * slipped + (merits - merits[0])).astype(np.float32)
     best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))  # the pose itself drifts meanwhile
     if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
         A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
@@ -121,7 +133,15 @@ def turned(
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
             again = seen * sweep(model.wheel, other.placement, images)[0]
-            if again > merits[0] + _SWEEP_NOW:
+            alike = model.wheel.colour_share < _FEW_COLOURS or _more_alike(other, found, images)
+            if again > merits[0] + _SWEEP_NOW and alike:
                 turns = np.roll(turns, -best) - turns[best]
                 return other, score_of(other.evidence, memory), replace(memory, turns=turns)
+        turns = np.minimum(turns, 0.0).astype(np.float32)  # a second look says no: gather anew
     return found, score, replace(memory, turns=turns)
+
+
+def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
+    """Whether the colours of all that is seen speak for another fit; points alone mistake a shade for a label."""
+    now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
+    return then > now + _MORE_ALIKE

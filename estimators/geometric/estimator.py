@@ -2,18 +2,19 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from estimators.crew import Crew
 from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.neighbours import apart
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
-from estimators.geometric.track import first_estimate, follow
+from estimators.geometric.track import adopted, first_estimate, follow
 from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
-from schemas import BadMessage, Estimate, Estimates, Frame, Job
+from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose
 
 _LOG = logging.getLogger("posestream.estimators")
 
@@ -64,17 +65,27 @@ class GeometricEstimator:
         found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
         return dict(zip(objects, found, strict=True))
 
+    def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
+        """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
+        images, models = _images(frame), self._jobs[frame.job_id]
+        found = self._crew.each(lambda name: adopted(models[name], poses[name], frame, images, self._renderer), poses)
+        return dict(zip(poses, found, strict=True))
+
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
         """See ``Estimator.track``; one that never had a pose is registered where the frame has its mask."""
-        images = self._crew.each(_images, frames)
+        seen = self._crew.each(lambda asked: self._apart(*asked), zip(frames, priors, strict=True))
         asked = [(at, name) for at, prior in enumerate(priors) for name in prior]
         found = self._crew.each(
-            lambda one: self._track(one[1], frames[one[0]], priors[one[0]][one[1]], images[one[0]]), asked
+            lambda one: self._track(one[1], frames[one[0]], priors[one[0]][one[1]], seen[one[0]][one[1]]), asked
         )
         answers: list[dict[str, Estimate]] = [{} for _ in frames]
         for (at, name), estimate in zip(asked, found, strict=True):
             answers[at][name] = estimate
         return list(answers)
+
+    def _apart(self, frame: Frame, priors: Estimates) -> Mapping[str, FrameImages]:
+        """What each object of a frame sees of it."""
+        return apart(self._jobs[frame.job_id], priors, frame, _images(frame), self._renderer)
 
     def _track(self, name: str, frame: Frame, prior: Estimate, images: FrameImages) -> Estimate:
         model = self._jobs[frame.job_id][name]

@@ -10,8 +10,9 @@ from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
+from estimators.geometric.spread import spread
 from estimators.geometric.texture import find_corners
-from estimators.rendering import Renderer
+from estimators.rendering import Renderer, Rendering
 from schemas import Pose
 from schemas.arrays import Array
 
@@ -19,7 +20,8 @@ from schemas.arrays import Array
 _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04, 0.006, 0.012, 0.02]])
 _FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
-_SAMPLES = 280
+_SAMPLES, _FEWEST = 280, 20
+_NEAREST_M, _FARTHEST_M = 0.05, 20.0
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 _AGREE_PX = 2.5
@@ -98,38 +100,45 @@ class Look:
     contrast: Array
 
 
-def look_at(
-    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int = CROP_PX
-) -> Look | None:
-    """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
-    if not 0.05 < placement.t[2] < 20.0:
+def drawn_at(
+    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int
+) -> tuple[Crop, Rendering] | None:
+    """The frame's window about an object and the object drawn in it; None where it is too near or too far away."""
+    if not _NEAREST_M < placement.t[2] < _FARTHEST_M:
         return None
     crop = crop_about(images, placement.t, model.mesh.diameter_m, size_px)
     pose = np.eye(4)
     pose[:3, :3] = placement.R
     pose[:3, 3] = placement.t - placement.R @ model.center_m
-    drawn = renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
-    depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
-    mask = depth > 0
-    rows, columns = np.nonzero(mask & (normal[..., 2] < -0.1))
-    if len(rows) < 20:
+    return crop, renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
+
+
+def look_at(
+    model: ObjectModel, placement: Placement, images: FrameImages, renderer: Renderer, size_px: int = CROP_PX
+) -> Look | None:
+    """Render an object at a placement beside the frame's crop; None where nothing of it is in view."""
+    pair = drawn_at(model, placement, images, renderer, size_px)
+    if pair is None:
         return None
-    chosen = np.linspace(0, len(rows) - 1, min(_SAMPLES, len(rows))).astype(np.int64)
-    rows, columns = rows[chosen], columns[chosen]
-    points = _lift(rows, columns, depth, crop.K, placement)
+    crop, drawn = pair
+    depth, normal, rgb = drawn.depth_m[0], drawn.normal[0], drawn.rgb[0]
+    places, points, normals, colours = spread(depth, normal, rgb, crop.cam, placement.R, placement.t, _SAMPLES)
+    if len(places) < _FEWEST:
+        return None
+    mask = depth > 0
     rendered = local_contrast(rgb, model.mix, mask)
-    near = cv2.dilate(mask.astype(np.uint8), _NEAR) > 0
+    near = cv2.dilate(mask.view(np.uint8), _NEAR).view(np.bool_)
     return Look(
         crop=crop,
         mask=mask,
         depth_m=depth,
         points=points,
-        normals=normal[rows, columns].astype(np.float64) @ placement.R,
-        rgb=rgb[rows, columns],
+        normals=normals,
+        rgb=colours,
         picture=rgb,
         rendered=rendered,
         observed=local_contrast(crop.rgb, model.mix, near),
-        contrast=rendered[rows, columns],
+        contrast=rendered[places[:, 0], places[:, 1]],
     )
 
 

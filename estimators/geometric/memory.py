@@ -7,8 +7,8 @@ import numpy as np
 
 from schemas.arrays import Array
 
-_VERSION = 2
-_LAYOUT = struct.Struct("<Hq8I29d36f")
+_VERSION = 3
+_LAYOUT = struct.Struct("<Hq8I38d36f")
 
 
 _COUNTS = 8
@@ -43,6 +43,9 @@ class Memory:
         found_m: (3,) float64 where it was found, centre, camera's frame.
         decoy_m: (3,) float64 where something stands that only looks like the object.
         decoy_frames: For how many frames that is still believed.
+        offset: (6,) float64 turn (radians) and shift (metres), centre, object's axes: what a pose that was given from
+            outside differed by from the fit in its frame; 0 without one.
+        offset_view: (3,) float64 unit direction from which the object was seen there, object's axes.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -65,13 +68,17 @@ class Memory:
     decoy_m: Array = field(default_factory=_zeros)
     rotation: Array = field(default_factory=lambda: np.eye(3))
     translation_m: Array = field(default_factory=_zeros)
+    offset: Array = field(default_factory=lambda: np.zeros(6))
+    offset_view: Array = field(default_factory=_zeros)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
 
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
         levels = [self.mean_score, self.likeness, self.speed_m_s]
-        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone])
+        numbers = np.concatenate(
+            [*vectors, levels, self.found_m, self.decoy_m, self.tone, self.offset, self.offset_view]
+        )
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
         return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
@@ -106,5 +113,7 @@ class Memory:
             found_m=values[21:24],
             decoy_m=values[24:27],
             tone=values[27:29],
-            turns=values[29:].astype(np.float32),
+            offset=values[29:35],
+            offset_view=values[35:38],
+            turns=values[38:].astype(np.float32),
         )

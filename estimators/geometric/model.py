@@ -7,7 +7,7 @@ import numpy as np
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
-from estimators.geometric.surface import Surface, find_axis, sample
+from estimators.geometric.surface import Surface, crowded, find_axis, sample
 from estimators.geometric.sweep import Wheel, make_wheel
 from estimators.geometric.views import Views, different, make_views
 from estimators.mesh import Mesh
@@ -17,6 +17,7 @@ from schemas.arrays import Array
 
 _VIEW_POINTS = 100
 _SURFACE_POINTS = 700
+_CROWD, _WHEEL_POINTS = 4000, (500, 200)  # a handle is a small part, and all that tells the turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,6 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     textured = mesh.texture is not None or (mesh.colors is not None and bool(np.ptp(mesh.colors, axis=0).max() > 8))
     surface = sample(mesh, _SURFACE_POINTS)
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
-    wheel = None if axis is None else make_wheel(surface, axis)
+    wheel = None if axis is None else make_wheel(*crowded(sample(mesh, _CROWD), axis, mesh.diameter_m, *_WHEEL_POINTS))
     mix = best_mix(views.rgb, views.mask)
     return ObjectModel(item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, parts or Parts())

@@ -1,18 +1,18 @@
 """Crops of a frame about an object, and local contrast that does not depend on light."""
 
+from copy import copy
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from estimators.geometric.contrast import normalise
 from estimators.geometric.holes import filled
 from schemas import Frame
 from schemas.arrays import Array, checked
 
 CROP_PX, COARSE_CROP_PX = 144, 96
 _CROP_DIAMETERS = 1.45
-_BLOCK_PX = 15
-_NOISE_GREY = 5.0  # contrast below the sensor's noise is not blown up
 _NEAREST_M = 0.05
 
 
@@ -29,10 +29,16 @@ class FrameImages:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
+        known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
         whole = filled(known)
         self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
         self._levels = {0: frame.rgb}
+
+    def seen_as(self, depth_m: Array) -> "FrameImages":
+        """The same frame with another depth image (H, W) float32."""
+        other = copy(self)
+        other.depth_m = checked("depth_m", depth_m, depth_m.shape, np.float32)
+        return other
 
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""
@@ -60,6 +66,11 @@ class Crop:
     rgb: Array
     zoom: float
     crop_from_frame: Array
+
+    @property
+    def cam(self) -> Array:
+        """(4,) float64 fx, fy, cx, cy of ``K``."""
+        return np.array([self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]])
 
 
 def crop_about(images: FrameImages, center_m: Array, diameter_m: float, size_px: int) -> Crop:
@@ -91,15 +102,9 @@ def local_contrast(rgb: Array, mix: Array, mask: Array) -> Array:
     Returns:
         (S, S) uint8, 128 at the local mean, 40 a standard deviation.
     """
-    inside = mask.astype(np.float32)
-    grey = cv2.transform(rgb.astype(np.float32), mix) * inside
-    block = (_BLOCK_PX, _BLOCK_PX)
-    share = np.maximum(cv2.boxFilter(inside, -1, block), np.float32(1e-3))
-    mean = cv2.boxFilter(grey, -1, block) / share
-    square = cv2.boxFilter(grey * grey, -1, block) / share
-    spread = np.sqrt(np.maximum(square - mean * mean, np.float32(0))) + np.float32(_NOISE_GREY)
-    out = (grey - mean) / spread * np.float32(40) + np.float32(128)
-    return np.where(mask, np.clip(out, 0, 255), np.float32(128)).astype(np.uint8)
+    out = np.full(mask.shape, 128, np.uint8)
+    normalise(rgb, mix, mask, out)
+    return out
 
 
 def best_mix(rgb: Array, mask: Array) -> Array:

@@ -9,9 +9,11 @@ from schemas.arrays import Array
 
 if TYPE_CHECKING:
     from estimators.geometric.fit import Look
+    from estimators.geometric.pictures import FrameImages
 
 _FINE_PX, _BROAD_PX = 0.8, 2.0
 _MIN_PIXELS = 50
+_THERE_M = 0.02
 _CHROMA_FLOOR, _LIGHT_FLOOR, _CONTRAST_FLOOR = 0.01, 0.02, 25.0  # variances that noise alone can have
 # a label's back may repeat its front: broad colour and brightness told the two apart in 10 of 10 frames of a
 # recorded can, local contrast in 3
@@ -22,6 +24,12 @@ def in_crop(image: Array, look: "Look") -> Array:
     """An image of the frame's size, seen through a look's window; nearest pixels, 0 outside."""
     height, width = look.mask.shape
     return cv2.warpAffine(image, look.crop.crop_from_frame, (width, height), flags=cv2.INTER_NEAREST)
+
+
+def uncovered(look: "Look", images: "FrameImages") -> Array:
+    """(S, S) bool, pixels of a look where depth shows the object and nothing in front of it."""
+    measured = in_crop(images.depth_m, look)
+    return look.mask & (measured > 0) & (np.abs(measured - look.depth_m) < _THERE_M)
 
 
 def resemblance(look: "Look", seen: Array) -> float:

@@ -73,11 +73,15 @@ def _orthonormal(R: Array) -> None:
 @njit(nogil=True, cache=True)
 def add_row(p: Array, direction: Array, residual: float, weight: float, H: Array, g: Array) -> None:
     """Add one equation direction . (w x p + v) = residual to the lower half of the normal equations."""
-    row = np.empty(6)
-    row[0] = p[1] * direction[2] - p[2] * direction[1]
-    row[1] = p[2] * direction[0] - p[0] * direction[2]
-    row[2] = p[0] * direction[1] - p[1] * direction[0]
-    row[3], row[4], row[5] = direction[0], direction[1], direction[2]
+    # a tuple stays in registers; an array would be allocated for each of some thousand rows
+    row = (
+        p[1] * direction[2] - p[2] * direction[1],
+        p[2] * direction[0] - p[0] * direction[2],
+        p[0] * direction[1] - p[1] * direction[0],
+        direction[0],
+        direction[1],
+        direction[2],
+    )
     for i in range(6):
         scaled = weight * row[i]
         g[i] += scaled * residual

@@ -98,6 +98,24 @@ def find_axis(surface: Surface, diameter_m: float) -> Axis | None:
     return best
 
 
+def _odd(points: Array, normals: Array, origin: Array, direction: Array) -> tuple[Array, Array]:
+    """(N,) points that do not slip along the surface in a turn about an axis, and those that could tell; radius 1."""
+    arms = points - origin
+    off = np.einsum("ij,ij->i", np.cross(direction, arms), normals)
+    spread = np.linalg.norm(np.cross(arms, direction), axis=1)
+    telling = (np.abs(normals @ direction) < _FLAT_COSINE) & (spread > 0.1)
+    return (np.abs(off) > 2 * _TOLERANCE) & telling, telling
+
+
+def crowded(surface: Surface, axis: Axis, diameter_m: float, body: int, odd: int) -> tuple[Surface, Axis]:
+    """At most ``body`` points of a surface that are of revolution and ``odd`` that are not, and the axis for them."""
+    size = diameter_m / 2
+    is_odd, _ = _odd(surface.points / size, surface.normals, axis.origin / size, axis.direction)
+    kept = np.concatenate([np.nonzero(~is_odd)[0][:body], np.nonzero(is_odd)[0][:odd]])
+    fewer = Surface(surface.points[kept], surface.normals[kept], surface.rgb[kept])
+    return fewer, Axis(axis.origin, axis.direction, is_odd[kept])
+
+
 def _slip(lines: Array, points: Array, normals: Array, start: Array) -> Axis | None:
     weight = np.where(np.abs(normals @ start) < _FLAT_COSINE, 1.0, 0.0)
     motion, off = np.concatenate([start, np.zeros(3)]), np.zeros(len(lines))
@@ -118,9 +136,7 @@ def _slip(lines: Array, points: Array, normals: Array, start: Array) -> Axis | N
         weight = 1.0 / (1.0 + (off / _TOLERANCE) ** 2)
     direction = motion[:3]
     pitch, origin = float(motion[3:] @ direction), np.cross(direction, motion[3:])
-    spread = np.linalg.norm(np.cross(points - origin, direction), axis=1)
-    telling = (np.abs(normals @ direction) < _FLAT_COSINE) & (spread > 0.1)
-    odd = (np.abs(off) > 2 * _TOLERANCE) & telling
+    odd, telling = _odd(points, normals, origin, direction)
     share = 1 - odd.sum() / max(1, telling.sum())
     if share < _FEWEST_SHARE or abs(pitch) > 0.1 or telling.sum() < 0.3 * len(points):
         return None

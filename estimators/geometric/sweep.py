@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 STEPS = 36
 _SEEN_STRIDE_PX = 3
 _LEAST_GOOD = 25
+_REACH_SLACK_M = 0.005
 _HIDDEN_WEIGHT = 0.25
 _CHROMA_FLOOR, _LIGHT_FLOOR = 0.01, 0.02  # variances that noise alone can have
 _COLOUR_SHARE = 0.5
@@ -32,6 +33,8 @@ class Wheel:
         logs: (N, 3) float64: log red over green, log blue over green, mean log, of the mesh's colour.
         body: (M, 2) float64 height along and distance from the axis of points that are of revolution, metres.
         odd: (K, 3) float64 points that are not, about the centre.
+        hub: (3,) float64 the place on the axis beside the middle of the odd part, about the centre.
+        reach_m: How far from there the odd part reaches.
         colour_share: How much of the merit colours decide: 0 on a mesh of one colour.
     """
 
@@ -40,6 +43,8 @@ class Wheel:
     logs: Array
     body: Array
     odd: Array
+    hub: Array
+    reach_m: float
     colour_share: float
 
 
@@ -54,7 +59,9 @@ def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     chroma, light = float(ratios[:, :2].var(axis=0).sum()), float(ratios[:, 2].var())
     relief = max(chroma / (chroma + 4 * _CHROMA_FLOOR), light / (light + 4 * _LIGHT_FLOOR))
     odd = np.ascontiguousarray(surface.points[axis.odd])
-    return Wheel(surface, axis, ratios, body, odd, _COLOUR_SHARE * relief)
+    hub = axis.origin + (height[axis.odd].mean() if len(odd) else 0.0) * axis.direction
+    reach_m = float(np.linalg.norm(odd - hub, axis=1).max(initial=0.0)) + _REACH_SLACK_M
+    return Wheel(surface, axis, ratios, body, odd, hub, reach_m, _COLOUR_SHARE * relief)
 
 
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
@@ -87,8 +94,8 @@ def _leftover(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Ar
     """(N, 3) measured points, about the centre, that the body does not explain and the odd part could at some turn."""
     if not len(wheel.odd):
         return np.zeros((0, 3))
-    reach = float(np.linalg.norm(wheel.odd, axis=1).max()) + 0.005
-    seen = _near(images, placement, reach)
+    # about the axis: a handle that is taken to be on the wrong side moves the middle of the box there
+    seen = _near(images, placement.R @ wheel.hub + placement.t, wheel.reach_m)
     local = (seen - placement.t) @ placement.R
     from_axis = local - wheel.axis.origin
     height = from_axis @ wheel.axis.direction
@@ -103,10 +110,10 @@ def _leftover(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Ar
     return np.ascontiguousarray(local[free & (_gap(profile, odd_profile) < 1.5 * tolerance)])
 
 
-def _near(images: "FrameImages", placement: "Placement", reach_m: float) -> Array:
-    """(N, 3) measured points within reach of a placement's centre, in the camera's frame."""
+def _near(images: "FrameImages", middle_m: Array, reach_m: float) -> Array:
+    """(N, 3) measured points within reach of a place (3,), in the camera's frame."""
     fx, fy, cx, cy = images.cam
-    x, y, z = placement.t
+    x, y, z = middle_m
     z = max(z, 0.1)
     u, v, half = fx * x / z + cx, fy * y / z + cy, fx * reach_m / z
     height, width = images.depth_m.shape
@@ -118,7 +125,7 @@ def _near(images: "FrameImages", placement: "Placement", reach_m: float) -> Arra
     seen_x = (left + columns * _SEEN_STRIDE_PX - cx) / fx * depth
     seen_y = (top + rows * _SEEN_STRIDE_PX - cy) / fy * depth
     seen = np.stack([seen_x, seen_y, depth], axis=1)
-    return seen[np.linalg.norm(seen - placement.t, axis=1) < reach_m]
+    return seen[np.linalg.norm(seen - middle_m, axis=1) < reach_m]
 
 
 @njit(nogil=True, cache=True)

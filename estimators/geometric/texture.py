@@ -32,9 +32,11 @@ def find_corners(rendered: Array, observed: Array, mask: Array) -> tuple[Array, 
     there, ok, _ = cv2.calcOpticalFlowPyrLK(
         rendered, observed, corners, np.empty_like(corners), winSize=_WINDOW, maxLevel=2, criteria=_STOP
     )
+    # the way back starts where it should end: a wrong place does not stay there, and a right one is found at once
     back, ok_back, _ = cv2.calcOpticalFlowPyrLK(
-        observed, rendered, there, np.empty_like(corners), winSize=_WINDOW, maxLevel=2, criteria=_STOP
-    )
+        observed, rendered, there, corners.copy(), winSize=_WINDOW, maxLevel=0, criteria=_STOP,
+        flags=cv2.OPTFLOW_USE_INITIAL_FLOW,
+    )  # fmt: skip
     close = np.linalg.norm((back - corners)[:, 0], axis=1) < _RETURN_PX
     kept = close & (ok[:, 0] == 1) & (ok_back[:, 0] == 1)
     return corners[kept, 0].astype(np.int64), there[kept, 0]

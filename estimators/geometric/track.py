@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.given import measured, with_offset
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
@@ -39,6 +40,20 @@ def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estim
     return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
 
 
+def adopted(model: ObjectModel, given: Pose, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
+    """The estimate of a frame in which the pose is known from outside: that pose, and how well the frame shows it."""
+    memory = Memory(captured_ns=frame.captured_ns, rotation=given.rotation, translation_m=given.translation_m)
+    at = Placement.of(given, model.center_m)
+    found = fit(model, at, images, renderer, coarse=False)
+    if found is None:
+        return Estimate(given, 0.0, State.REGISTERED, memory=memory.pack())
+    score = score_of(found.evidence, Memory(likeness=found.evidence.likeness))
+    if score >= TRUSTED:
+        memory = _trusted(memory, found.placement.pose(model.center_m), score, found.evidence)
+        memory = measured(memory, at, found, model.mesh.diameter_m)
+    return Estimate(given, score, State.REGISTERED, found.covariance, memory.pack())
+
+
 def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
     """The object in the next frame.
 
@@ -58,10 +73,26 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
     memory = Memory.unpack(prior.memory)
     if memory is None:
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
+    reported = Placement.of(prior.cam_from_obj, model.center_m)
+    found = _followed(model, memory, prior.state, with_offset(memory, reported, -1.0), frame, images, renderer)
+    if found.cam_from_obj is None or not memory.offset.any():
+        return found
+    shown = with_offset(memory, Placement.of(found.cam_from_obj, model.center_m))
+    return replace(found, cam_from_obj=shown.pose(model.center_m))
+
+
+def _followed(
+    model: ObjectModel,
+    memory: Memory,
+    state: State,
+    before: Placement,
+    frame: Frame,
+    images: FrameImages,
+    renderer: Renderer,
+) -> Estimate:
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
-    before = Placement.of(prior.cam_from_obj, model.center_m)
-    if prior.state is State.LOST:
+    if state is State.LOST:
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
