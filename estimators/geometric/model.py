@@ -16,7 +16,7 @@ from schemas import JobObject
 from schemas.arrays import Array
 
 _VIEW_POINTS = 100
-_SURFACE_POINTS = 700
+_SURFACE_POINTS = 1800
 _CROWD, _WHEEL_POINTS = 4000, (500, 200)  # a handle is a small part, and all that tells the turn
 
 

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Look, Placement, fit, look_at
+from estimators.geometric.fit import Fit, Look, Placement, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
-from estimators.geometric.pictures import COARSE_CROP_PX, FrameImages
+from estimators.geometric.pictures import FrameImages
 from estimators.geometric.resemblance import in_crop, resemblance
+from estimators.geometric.tint import LOGS, alike, tints
 from estimators.rendering import Renderer
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 _KEPT_SHARE = 0.8
 _LEAST_SHAPE = 0.3  # below, the mask shows something else
@@ -76,7 +77,7 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
     for shape in shapes[:_CLASSES]:
         if shape.shape < _KEPT_SHARE * shapes[0].shape:
             break
-        for turned in _likely_turns(model, shape.fit.placement, mask, images, renderer):
+        for turned in _likely_turns(model, shape.fit.placement, mask, images):
             candidate = _candidate(model, turned, mask, images, renderer)
             if candidate is not None:
                 found.append(candidate)
@@ -84,18 +85,18 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
     return found
 
 
-def _likely_turns(
-    model: ObjectModel, placement: Placement, mask: Array, images: FrameImages, renderer: Renderer
-) -> list[Placement]:
-    """The turned placements whose small pictures are most alike; all where there are few or nothing to compare."""
+def _likely_turns(model: ObjectModel, placement: Placement, mask: Array, images: FrameImages) -> list[Placement]:
+    """The turned placements whose colours are most alike; all where there are few or nothing to compare."""
     turned = [Placement(placement.R @ turn, placement.t) for turn in model.turns]
     if not model.textured or len(turned) <= _TURNS_FITTED:
         return turned
-    ranks: list[float] = []
-    for one in turned:
-        look = look_at(model, one, images, renderer, COARSE_CROP_PX)
-        ranks.append(resemblance(look, in_crop(mask.astype(np.uint8), look) > 0) if look is not None else -1.0)
-    return [turned[k] for k in np.argsort(-np.array(ranks), kind="stable")[:_TURNS_FITTED]]
+    R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
+    masked = checked("depth_m", np.where(mask, images.depth_m, np.float32(0)), mask.shape, np.float32)
+    surface = model.surface
+    ranks = alike(
+        surface.points, surface.normals, tints(surface.rgb), R, t, masked, images.cam, images.level(1), LOGS
+    )  # fmt: skip
+    return [turned[k] for k in np.argsort(-ranks, kind="stable")[:_TURNS_FITTED]]
 
 
 def _different_shapes(model: ObjectModel, hypotheses: Hypotheses) -> list[Placement]:

@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from estimators.geometric.surface import Axis, Surface
+from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of, tints
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -17,10 +18,9 @@ STEPS = 36
 _SEEN_STRIDE_PX = 3
 _LEAST_GOOD = 25
 _REACH_SLACK_M = 0.005
+_BESIDE_PX = 2
 _HIDDEN_WEIGHT = 0.25
-_CHROMA_FLOOR, _LIGHT_FLOOR = 0.01, 0.02  # variances that noise alone can have
 _COLOUR_SHARE = 0.5
-_LOGS = np.log(np.arange(256) + 16.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,9 +28,10 @@ class Wheel:
     """What is needed to try turns about an axis.
 
     Attributes:
-        surface: Points of the mesh about its centre.
         axis: Of near-symmetry.
-        logs: (N, 3) float64: log red over green, log blue over green, mean log, of the mesh's colour.
+        points: (N, 3) float64 about the mesh's centre, those that are of revolution.
+        normals: (N, 3) float64.
+        tints: (N, 3) float64 of the mesh's colours, see ``tint.tints``.
         body: (M, 2) float64 height along and distance from the axis of points that are of revolution, metres.
         odd: (K, 3) float64 points that are not, about the centre.
         hub: (3,) float64 the place on the axis beside the middle of the odd part, about the centre.
@@ -38,9 +39,10 @@ class Wheel:
         colour_share: How much of the merit colours decide: 0 on a mesh of one colour.
     """
 
-    surface: Surface
     axis: Axis
-    logs: Array
+    points: Array
+    normals: Array
+    tints: Array
     body: Array
     odd: Array
     hub: Array
@@ -50,18 +52,19 @@ class Wheel:
 
 def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     """Make the turns about an axis ready."""
-    logs = np.log(surface.rgb + 16.0)
-    ratios = np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs.mean(axis=1)], axis=1)
+    tinted = tints(surface.rgb)
     from_axis = surface.points - axis.origin
     height = from_axis @ axis.direction
     distance = np.linalg.norm(from_axis - height[:, None] * axis.direction, axis=1)
-    body = np.ascontiguousarray(np.stack([height, distance], axis=1)[~axis.odd])
-    chroma, light = float(ratios[:, :2].var(axis=0).sum()), float(ratios[:, 2].var())
-    relief = max(chroma / (chroma + 4 * _CHROMA_FLOOR), light / (light + 4 * _LIGHT_FLOOR))
+    round_ones = ~axis.odd
+    profile = np.ascontiguousarray(np.stack([height, distance], axis=1)[round_ones])
     odd = np.ascontiguousarray(surface.points[axis.odd])
     hub = axis.origin + (height[axis.odd].mean() if len(odd) else 0.0) * axis.direction
     reach_m = float(np.linalg.norm(odd - hub, axis=1).max(initial=0.0)) + _REACH_SLACK_M
-    return Wheel(surface, axis, ratios, body, odd, hub, reach_m, _COLOUR_SHARE * relief)
+    points, normals = surface.points[round_ones], surface.normals[round_ones]
+    return Wheel(
+        axis, points, normals, tinted[round_ones], profile, odd, hub, reach_m, _COLOUR_SHARE * relief_of(tinted)
+    )
 
 
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
@@ -83,9 +86,9 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     R = np.stack([placement.R @ A for A, _ in turns])
     t = np.stack([placement.R @ b + placement.t for _, b in turns])
     left = _leftover(wheel, placement, images)
-    level, surface = images.level(1), wheel.surface
+    level = images.level(1)
     return _merits(
-        surface.points, surface.normals, wheel.logs, wheel.odd, R, t, images.depth_m, images.cam, level, _LOGS, left,
+        wheel.points, wheel.normals, wheel.tints, wheel.odd, R, t, images.depth_m, images.cam, level, LOGS, left,
         wheel.colour_share,
     )  # fmt: skip
 
@@ -147,77 +150,48 @@ def _merits(
 ) -> Array:  # fmt: skip
     out, textured = np.zeros(R.shape[0]), colour_share > 0.02
     for b in range(R.shape[0]):
-        colour = np.zeros(16)
-        good, wrong, hidden = _agree(points, normals, logs, R[b], t[b], depth, cam, rgb, table, textured, colour)
+        colour = np.zeros(15)
+        good, wrong, hidden = agree(points, normals, logs, R[b], t[b], depth, cam, rgb, table, textured, colour)
         if good < _LEAST_GOOD:
             return np.zeros(R.shape[0])
+        likeness = likeness_of(colour, good) if textured else 0.0
+        stuck_out, seen_through = _stick_out(odd, R[b], t[b], depth, cam)
         explained = _explained(left, odd, R[0], R[b], t[0], t[b], 0.004 + 0.008 * t[0, 2] ** 2)
-        unexplained = left.shape[0] - explained
-        out[b] = (good + explained) / (good + explained + wrong + unexplained + _HIDDEN_WEIGHT * hidden)
+        good, wrong = good + stuck_out + explained, wrong + seen_through + left.shape[0] - explained
+        out[b] = good / (good + wrong + _HIDDEN_WEIGHT * hidden)
         if textured:
-            out[b] *= 1.0 - colour_share + colour_share * max(0.0, _likeness(colour, good))
+            out[b] *= 1.0 - colour_share + colour_share * max(0.0, likeness)
     return out
 
 
 @njit(nogil=True, cache=True)
-def _agree(
-    points: Array, normals: Array, logs: Array, R: Array, t: Array, depth: Array, cam: Array, rgb: Array, table: Array,
-    textured: bool, colour: Array,
-) -> tuple[float, float, float]:  # fmt: skip
-    """Points measured in place, seen through and hidden; ``colour`` (16,) gathers the sums of their correlations."""
-    height, width = depth.shape
-    good, wrong, hidden = 0.0, 0.0, 0.0
-    q, n = np.empty(3), np.empty(3)
-    for i in range(points.shape[0]):
-        facing = 0.0
+def _stick_out(odd: Array, R: Array, t: Array, depth: Array, cam: Array) -> tuple[float, float]:
+    """Odd points that are measured where they should be or a few pixels beside, and those that are seen through.
+
+    Sensors tear thin parts: a pixel on a handle may well show what is behind it, but not all around.
+    """
+    found, through = 0.0, 0.0
+    q = np.empty(3)
+    for i in range(odd.shape[0]):
         for k in range(3):
-            q[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2] + t[k]
-            n[k] = R[k, 0] * normals[i, 0] + R[k, 1] * normals[i, 1] + R[k, 2] * normals[i, 2]
-            facing -= n[k] * q[k]
-        facing /= np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2])
-        if facing < 0.25 or q[2] < 0.05:
+            q[k] = R[k, 0] * odd[i, 0] + R[k, 1] * odd[i, 1] + R[k, 2] * odd[i, 2] + t[k]
+        if q[2] < 0.05:
             continue
         u, v = round(q[0] / q[2] * cam[0] + cam[2]), round(q[1] / q[2] * cam[1] + cam[3])
-        if u < 0 or v < 0 or u >= width or v >= height or not depth[v, u] > 0.0:
-            continue
-        gap = (depth[v, u] - q[2]) * facing
         tolerance = 0.006 + 0.008 * q[2] * q[2]
-        if gap > tolerance:
-            wrong += 1.0
-        elif gap < -tolerance:
-            hidden += 1.0
-        else:
-            good += 1.0
-            if textured:
-                _gather(rgb, min(u // 2, rgb.shape[1] - 1), min(v // 2, rgb.shape[0] - 1), table, logs[i], colour)
-    return good, wrong, hidden
-
-
-@njit(nogil=True, cache=True, inline="always")
-def _gather(rgb: Array, u: int, v: int, table: Array, drawn: Array, colour: Array) -> None:
-    r, g, b = table[rgb[v, u, 0]], table[rgb[v, u, 1]], table[rgb[v, u, 2]]
-    for k in range(3):
-        seen = r - g if k == 0 else (b - g if k == 1 else (r + g + b) / 3.0)
-        colour[5 * k] += seen
-        colour[5 * k + 1] += drawn[k]
-        colour[5 * k + 2] += seen * seen
-        colour[5 * k + 3] += drawn[k] * drawn[k]
-        colour[5 * k + 4] += seen * drawn[k]
-
-
-@njit(nogil=True, cache=True)
-def _likeness(colour: Array, count: float) -> float:
-    """Correlation of colour and brightness, -1 to 1, from sums."""
-    both, seen, drawn = np.zeros(2), np.zeros(2), np.zeros(2)
-    for k in range(3):
-        j = 0 if k < 2 else 1
-        a, b = colour[5 * k] / count, colour[5 * k + 1] / count
-        seen[j] += colour[5 * k + 2] / count - a * a
-        drawn[j] += colour[5 * k + 3] / count - b * b
-        both[j] += colour[5 * k + 4] / count - a * b
-    chroma = both[0] / np.sqrt((seen[0] + _CHROMA_FLOOR) * (drawn[0] + _CHROMA_FLOOR))
-    light = both[1] / np.sqrt((seen[1] + _LIGHT_FLOOR) * (drawn[1] + _LIGHT_FLOOR))
-    return 0.6 * chroma + 0.4 * light
+        there, behind, before = 0, 0, 0
+        for dv in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
+            for du in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
+                if 0 <= u + du < depth.shape[1] and 0 <= v + dv < depth.shape[0] and depth[v + dv, u + du] > 0.0:
+                    gap = depth[v + dv, u + du] - q[2]
+                    there += abs(gap) <= 1.5 * tolerance
+                    behind += gap > 1.5 * tolerance
+                    before += gap < -1.5 * tolerance
+        if there > 0:
+            found += 1.0
+        elif behind > 0 and before == 0:
+            through += 1.0
+    return found, through
 
 
 @njit(nogil=True, cache=True)
