@@ -88,11 +88,11 @@ def elsewhere(
     if possible(grid):
         return grid
     fits = [
-        found
+        found.fit
         for segment in find_segments(model, trusted.t, reach_m, images, most=_SEGMENTS)
         if not at_decoy(memory, segment.center_m, model.mesh.diameter_m)
         and (found := register(model, segment.mask, images, renderer)) is not None
-        and possible(found)
+        and possible(found.fit)
     ]
     return max(fits, key=value) if fits else None
 

@@ -47,6 +47,11 @@ class Placement:
         """The same pose about another pivot."""
         return Placement(cam_from_obj.rotation, cam_from_obj.apply(center_m))
 
+    @property
+    def view(self) -> Array:
+        """(3,) unit direction from the centre to the camera, object's axes."""
+        return self.R.T @ (-self.t / np.linalg.norm(self.t))
+
     def pose(self, center_m: Array) -> Pose:
         """cam_from_obj again."""
         return Pose(self.R, self.t - self.R @ center_m)

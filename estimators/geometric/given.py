@@ -13,7 +13,6 @@ from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.motion import rotation_vector
 from estimators.geometric.solve import turn_by
-from schemas.arrays import Array
 
 _VIEW_RAD = np.radians(45.0)  # after such a turn of the view another side errs in another way
 _LARGEST_RAD, _LARGEST_DIAMETERS = np.radians(10.0), 0.1  # more is no error of a mesh: the fit is elsewhere
@@ -36,20 +35,15 @@ def measured(memory: Memory, given: Placement, found: Fit, diameter_m: float) ->
     # the covariance is about the object's origin; turned about the centre it differs by a percent of the diameter
     surprise = float(step @ np.linalg.solve(found.covariance, step))
     share = max(0.0, 1.0 - _NOISE / max(surprise, 1e-9))  # shrunk towards none (James and Stein 1961)
-    return replace(memory, offset=share * step, offset_view=_view(given))
+    return replace(memory, offset=share * step, offset_view=given.view)
 
 
 def with_offset(memory: Memory, placement: Placement, share: float = 1.0) -> Placement:
     """A fitted placement as it is to be reported; with ``share`` -1 the way back."""
     if not memory.offset.any():
         return placement
-    away = float(np.arccos(np.clip(_view(placement) @ memory.offset_view, -1.0, 1.0)))
+    away = float(np.arccos(np.clip(placement.view @ memory.offset_view, -1.0, 1.0)))
     step = share * np.exp(-((away / _VIEW_RAD) ** 2)) * memory.offset
     R = placement.R.copy()
     turn_by(placement.R @ step[:3], R)
     return Placement(R, placement.t + placement.R @ step[3:])
-
-
-def _view(placement: Placement) -> Array:
-    """(3,) unit direction to the camera in the object's frame."""
-    return placement.R.T @ (-placement.t / np.linalg.norm(placement.t))

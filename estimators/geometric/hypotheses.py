@@ -12,12 +12,12 @@ from estimators.geometric.pictures import FrameImages
 from schemas.arrays import Array, checked
 
 _MIN_PIXELS = 30
-_ROUNDS = np.array([[0.35, 0.05], [0.25, 0.04], [0.15, 0.03], [0.10, 0.02]])  # search and stride in diameters
+_ROUNDS = np.array([[0.35, 0.07], [0.25, 0.05], [0.15, 0.03], [0.10, 0.02]])  # search and stride in diameters
 _CUTS = np.array([0.1, 0.08, 0.05, 0.04])  # robust scales in diameters
 _DAMPING = np.array([5.0, 50.0])
 _SIGMA_M = 0.01
 _SLACK = 0.06
-_KEPT = 70
+_KEPT = 50
 _RING_PX = 7
 _OCCLUDER_M = 0.015
 _HIDDEN_SIDE_SHARE = 0.15

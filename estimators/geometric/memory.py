@@ -8,11 +8,12 @@ import numpy as np
 from schemas.arrays import Array
 
 _VERSION = 3
-_LAYOUT = struct.Struct("<Hq8I38d36f")
+_LAYOUT = struct.Struct("<Hq8I67d36f")
 
 
 _COUNTS = 8
 TURNS = 36
+RIVALS = 2
 
 
 def _zeros() -> Array:
@@ -46,6 +47,9 @@ class Memory:
         offset: (6,) float64 turn (radians) and shift (metres), centre, object's axes: what a pose that was given from
             outside differed by from the fit in its frame; 0 without one.
         offset_view: (3,) float64 unit direction from which the object was seen there, object's axes.
+        rivals: (2, 13) float64 poses that were as likely at registration: rotation (9, row-major) and shift (metres)
+            from the chosen pose, centre, its axes, and what speaks for it since; 0 where there is none.
+        rivals_view: (3,) float64 unit direction from which they were looked at last, object's axes.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -70,15 +74,16 @@ class Memory:
     translation_m: Array = field(default_factory=_zeros)
     offset: Array = field(default_factory=lambda: np.zeros(6))
     offset_view: Array = field(default_factory=_zeros)
+    rivals: Array = field(default_factory=lambda: np.zeros((RIVALS, 13)))
+    rivals_view: Array = field(default_factory=_zeros)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
 
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
         levels = [self.mean_score, self.likeness, self.speed_m_s]
-        numbers = np.concatenate(
-            [*vectors, levels, self.found_m, self.decoy_m, self.tone, self.offset, self.offset_view]
-        )
+        kept = [self.offset, self.offset_view, self.rivals.reshape(-1), self.rivals_view]
+        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
         return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
@@ -115,5 +120,7 @@ class Memory:
             tone=values[27:29],
             offset=values[29:35],
             offset_view=values[35:38],
-            turns=values[38:].astype(np.float32),
+            rivals=values[38:64].reshape(RIVALS, 13),
+            rivals_view=values[64:67],
+            turns=values[67:].astype(np.float32),
         )

@@ -9,7 +9,8 @@ from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.resemblance import in_crop, resemblance
-from estimators.geometric.tint import LOGS, alike, tints
+from estimators.geometric.sweep import about
+from estimators.geometric.tint import LOGS, alike
 from estimators.rendering import Renderer
 from schemas.arrays import Array, checked
 
@@ -18,7 +19,10 @@ _LEAST_SHAPE = 0.3  # below, the mask shows something else
 _SHAPES = 6
 _CLASSES = 3
 _FINALISTS = 2
-_TURNS_FITTED = 4
+_RIVAL_SHARE = 0.8  # of the best rank
+_TURNS_FITTED = 6
+_BETWEEN_RAD = np.radians([-10.0, 0.0, 10.0])
+_SAME_COSINE = np.cos(np.radians(15.0))
 _APART_COSINE = np.cos(np.radians(25.0))
 _APART_DIAMETERS = 0.12
 _BLIND, _CORNER = 0.5, 0.02  # what a likeness of nothing is worth, and one corner that is found again
@@ -40,8 +44,21 @@ class Candidate:
     rank: float
 
 
-def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Fit | None:
-    """The best placement under a mask; None where mask or depth hold too little, or nothing fits them.
+@dataclass(frozen=True, slots=True, eq=False)
+class Registration:
+    """What was found under a mask.
+
+    Attributes:
+        fit: The best placement.
+        rivals: Others that the picture hardly tells from it, likely ones first.
+    """
+
+    fit: Fit
+    rivals: list[Placement]
+
+
+def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Registration | None:
+    """The best placement under a mask and its rivals; None where mask or depth hold too little, or nothing fits them.
 
     Depth and outline find the shape's poses; the turns that leave the shape as it is are told apart by
     colour after each was refined, as 2 mm of misplacement already spoil a comparison of pictures.
@@ -58,8 +75,11 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
         for candidate in ranked[:_FINALISTS]
         if (again := _candidate(model, candidate.fit.placement, mask, images, renderer)) is not None
     ]
-    best = max(final, key=lambda candidate: candidate.rank) if final else None
-    return best.fit if best is not None and best.shape >= _LEAST_SHAPE else None
+    final.sort(key=lambda candidate: -candidate.rank)
+    if not final or final[0].shape < _LEAST_SHAPE:
+        return None
+    close = [one for one in final[1:] + ranked[_FINALISTS:] if one.rank > _RIVAL_SHARE * final[0].rank]
+    return Registration(final[0].fit, [one.fit.placement for one in close])
 
 
 def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> list[Candidate]:
@@ -90,13 +110,26 @@ def _likely_turns(model: ObjectModel, placement: Placement, mask: Array, images:
     turned = [Placement(placement.R @ turn, placement.t) for turn in model.turns]
     if not model.textured or len(turned) <= _TURNS_FITTED:
         return turned
+    if model.wheel is not None:  # texture finds the rest of 5 degrees more surely than that of 15
+        steps = [about(model.wheel.axis, angle_rad) for angle_rad in _BETWEEN_RAD]
+        turned = [Placement(one.R @ A, one.R @ b + one.t) for one in turned for A, b in steps]
     R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
     masked = checked("depth_m", np.where(mask, images.depth_m, np.float32(0)), mask.shape, np.float32)
     surface = model.surface
-    ranks = alike(
-        surface.points, surface.normals, tints(surface.rgb), R, t, masked, images.cam, images.level(1), LOGS
-    )  # fmt: skip
-    return [turned[k] for k in np.argsort(-ranks, kind="stable")[:_TURNS_FITTED]]
+    ranks = alike(surface.points, surface.normals, surface.tints, R, t, masked, images.cam, images.level(1), LOGS)
+    return _apart(turned, ranks)
+
+
+def _apart(turned: list[Placement], ranks: Array) -> list[Placement]:
+    """The best ranked placements, none within 15 degrees of a better one."""
+    kept: list[Placement] = []
+    for k in np.argsort(-ranks, kind="stable"):
+        one = turned[k]
+        if all((np.sum(one.R * other.R) - 1) / 2 < _SAME_COSINE for other in kept):
+            kept.append(one)
+        if len(kept) == _TURNS_FITTED:
+            break
+    return kept
 
 
 def _different_shapes(model: ObjectModel, hypotheses: Hypotheses) -> list[Placement]:

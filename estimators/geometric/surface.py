@@ -1,9 +1,10 @@
 """Points spread over a mesh, and the axis about which most of them could turn without being noticed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from estimators.geometric.tint import tints
 from estimators.mesh import Mesh
 from schemas.arrays import Array
 
@@ -21,11 +22,16 @@ class Surface:
         points: (N, 3) float64 about the object's centre, metres.
         normals: (N, 3) float64, unit, outwards.
         rgb: (N, 3) float64, 0 to 255, the mesh's own colour there.
+        tints: (N, 3) float64, the same as ``tint.tints`` gives it.
     """
 
     points: Array
     normals: Array
     rgb: Array
+    tints: Array = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tints", tints(self.rgb))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

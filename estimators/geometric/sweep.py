@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from estimators.geometric.surface import Axis, Surface
-from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of, tints
+from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Wheel:
 
 def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     """Make the turns about an axis ready."""
-    tinted = tints(surface.rgb)
+    tinted = surface.tints
     from_axis = surface.points - axis.origin
     height = from_axis @ axis.direction
     distance = np.linalg.norm(from_axis - height[:, None] * axis.direction, axis=1)

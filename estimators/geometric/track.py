@@ -12,6 +12,8 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.register import Registration
+from estimators.geometric.rivals import decided, steps_to
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -30,14 +32,16 @@ _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
 
 
-def first_estimate(model: ObjectModel, found: Fit | None, frame: Frame) -> Estimate:
+def first_estimate(model: ObjectModel, found: Registration | None, frame: Frame) -> Estimate:
     """The estimate of a registration, lost where nothing was found."""
     if found is None:
         return Estimate(None, 0.0, State.LOST, memory=Memory(captured_ns=frame.captured_ns).pack())
-    score = score_of(found.evidence, Memory(likeness=found.evidence.likeness))
-    pose = found.placement.pose(model.center_m)
-    memory = _trusted(Memory(captured_ns=frame.captured_ns), pose, score, found.evidence)
-    return Estimate(pose, score, State.REGISTERED, found.covariance, memory.pack())
+    evidence, at = found.fit.evidence, found.fit.placement
+    score = score_of(evidence, Memory(likeness=evidence.likeness))
+    pose = at.pose(model.center_m)
+    memory = _trusted(Memory(captured_ns=frame.captured_ns), pose, score, evidence)
+    memory = replace(memory, rivals=steps_to(at, found.rivals), rivals_view=at.view)
+    return Estimate(pose, score, State.REGISTERED, found.fit.covariance, memory.pack())
 
 
 def adopted(model: ObjectModel, given: Pose, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
@@ -104,6 +108,8 @@ def _followed(
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
+    if score >= TRUSTED:
+        found, memory = decided(model, memory, found, images, renderer)
     return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
 
 
