@@ -13,6 +13,7 @@ from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
 from consumers.streams import PassedFrame, PendingFrame, Stream, ranges
 from estimators.base import Estimator
+from estimators.crew import Crew
 from schemas import BadJob, BadMessage, Estimates, Frame, Job, JobStatus, Mode, PoseEvent, State
 from schemas.codec import Codec
 
@@ -59,6 +60,7 @@ class Answerer:
         self._tools = tools
         self._loader = loader
         self._estimators: dict[str, Estimator] = {}
+        self._crew = Crew(tools.settings.threads)
         self.flush_wanted = False
 
     def work(self, streams: Iterable[Stream]) -> bool:
@@ -82,6 +84,10 @@ class Answerer:
         for estimator in self._estimators.values():
             estimator.release(stream.job_id)
         stream.prepared = False
+
+    def close(self) -> None:
+        """End its threads."""
+        self._crew.close()
 
     def drop(self, stream: Stream, reason: str) -> None:
         """Say that all waiting frames are not worked on, and why."""
@@ -137,15 +143,13 @@ class Answerer:
 
     def _answer(self, estimator: Estimator, items: list[tuple[Stream, Job]]) -> None:
         asked: list[tuple[Stream, Question, int]] = []
-        for stream, job in items:
-            started_s = self._tools.clock()
-            try:
-                frame = self._tools.codec.decode(stream.pending[0].record.value or b"", Frame)
-            except BadMessage as error:
-                self._refuse_head(stream, error)
+        decoded = self._crew.each(self._decoded, [stream.pending[0] for stream, _ in items])
+        for (stream, job), (frame, stage_s) in zip(items, decoded, strict=True):
+            if isinstance(frame, BadMessage):
+                self._refuse_head(stream, frame)
                 continue
             item, prompt_offset = self._question(stream, job, frame)
-            item.stage_s |= self._times(stream.pending[0], started_s)
+            item.stage_s |= stage_s
             asked.append((stream, item, prompt_offset))
         answers = answer(estimator, [item for _, item, _ in asked])
         for (stream, item, prompt_offset), found in zip(asked, answers, strict=True):
@@ -156,6 +160,15 @@ class Answerer:
             else:
                 self._send(estimator, stream, item, found)
                 stream.prompt_offset = prompt_offset
+
+    def _decoded(self, head: PendingFrame) -> tuple[Frame | BadMessage, dict[str, float]]:
+        """A frame, or why it is none, and the seconds until then; called by several threads."""
+        started_s = self._tools.clock()
+        try:
+            frame = self._tools.codec.decode(head.record.value or b"", Frame)
+        except BadMessage as error:
+            return error, {}
+        return frame, self._times(head, started_s)
 
     def _question(self, stream: Stream, job: Job, frame: Frame) -> tuple[Question, int]:
         priors = stream.estimates if frame.run_id == stream.run_id else {}

@@ -136,6 +136,7 @@ class PoseHandler:
 
     def close(self) -> None:
         """Let go of the broker; what was not flushed is lost."""
+        self._answerer.close()
         self._tracks.close()
         self._directory.close()
         self._producer.close()

@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -42,7 +43,9 @@ def run_worker(
         Exception: Whatever the worker cannot get over; nothing was committed after it.
     """
     if loader is None:
-        from estimators.registry import load as loader
+        from estimators.registry import load
+
+        loader = partial(load, threads=settings.threads)
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
         settings.kafka,

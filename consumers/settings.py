@@ -13,6 +13,7 @@ class WorkerSettings(BaseSettings):
     registry: str = Field("http://127.0.0.1:8081", description="schema registry, its Confluent-compatible address")
     pool: str = Field("default", description="kind of worker: its frames topic and its consumer group")
     batch: int = Field(8, ge=1, le=256, description="frames a call of the estimator, at most; one a job")
+    threads: int = Field(0, ge=0, le=256, description="frames and objects worked on at once; 0: one a usable core")
     queue_frames: int = Field(32, ge=2, description="frames waiting in a partition before it is paused")
     flush_s: float = Field(0.5, gt=0, le=10, description="how often offsets are committed")
     track_s: float = Field(0.1, gt=0, le=10, description="how often the track of a stream is written, at most")

@@ -1,7 +1,8 @@
-"""How far a pose is from the truth: ADD, ADD-S and the area under their accuracy curve."""
+"""How far a pose is from the truth, and whether the estimate knew: ADD, ADD-S, their areas, score and covariance."""
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 
@@ -13,6 +14,8 @@ AUC_LIMIT_M = 0.1
 """The customary end of the accuracy curve on YCB-Video."""
 LOST_M = 0.03
 """Above this ADD-S a track counts as lost."""
+INSIDE_LIMIT = 12.592
+"""The 95 % quantile of chi-squared with six degrees of freedom: the size of the ellipsoid."""
 _POINTS, _QUERIES = 4000, 1000
 
 
@@ -74,6 +77,37 @@ def auc(errors_m: Array, limit_m: float = AUC_LIMIT_M) -> float:
         )
         raise ValueError(msg)
     return float(np.mean(1.0 - np.minimum(errors, limit_m) / limit_m))
+
+
+def separation(scores: Array, lost: Array) -> float:
+    """Area under the ROC curve: how often a good frame has a higher score than a lost one, 0 to 1; 0.5 is chance.
+
+    Args:
+        scores: (N,) scores.
+        lost: (N,) bool.
+
+    Returns:
+        NaN where all frames are lost or none is.
+    """
+    good, bad = np.asarray(scores)[~lost], np.sort(np.asarray(scores)[lost])
+    if not len(good) or not len(bad):
+        return float("nan")
+    below, not_above = np.searchsorted(bad, good, "left"), np.searchsorted(bad, good, "right")
+    return float((below + not_above).mean() / (2 * len(bad)))
+
+
+def is_inside(estimated: Pose, covariance: Array, truth: Pose) -> bool:
+    """Whether the true pose lies in the 95 % ellipsoid of an estimate.
+
+    Args:
+        estimated: cam_from_obj.
+        covariance: (6, 6) of turn (radians) and shift (metres) in the object's frame, as ``Estimate.covariance``.
+        truth: cam_from_obj.
+    """
+    rest = estimated.inverse() @ truth
+    turn = cv2.Rodrigues(rest.rotation)[0].ravel()
+    error = np.concatenate([turn, rest.translation_m])
+    return bool(error @ np.linalg.solve(covariance, error) <= INSIDE_LIMIT)
 
 
 @njit(nogil=True, cache=True)

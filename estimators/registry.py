@@ -6,8 +6,12 @@ from estimators.base import Estimator
 from schemas import BadJob
 
 
-def load(name: str) -> Estimator:
+def load(name: str, threads: int = 1) -> Estimator:
     """A new estimator.
+
+    Args:
+        name: One of ``names``.
+        threads: How many it may work on at once; 0 for as many as there are usable cores.
 
     Raises:
         BadJob: No estimator has this name.
@@ -15,7 +19,7 @@ def load(name: str) -> Estimator:
     if name not in _LOADERS:
         msg = f"estimator: expected one of {', '.join(names())}, got {name!r}"
         raise BadJob(msg)
-    return _LOADERS[name]()
+    return _LOADERS[name](threads)
 
 
 def names() -> list[str]:
@@ -23,10 +27,10 @@ def names() -> list[str]:
     return sorted(_LOADERS)
 
 
-def _geometric() -> Estimator:
+def _geometric(threads: int) -> Estimator:
     from estimators.geometric import GeometricEstimator
 
-    return GeometricEstimator()
+    return GeometricEstimator(threads=threads)
 
 
-_LOADERS: dict[str, Callable[[], Estimator]] = {"geometric": _geometric}
+_LOADERS: dict[str, Callable[[int], Estimator]] = {"geometric": _geometric}

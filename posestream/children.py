@@ -83,6 +83,11 @@ class Children:
         for child in self.running:
             child.check()
 
+    def said(self, name: str, logger: str) -> str:
+        """The last message of a logger in a child's log; "" where there is none."""
+        text = "".join(child.log.read_text(errors="replace") for child in self.running if child.name == name)
+        return text.rpartition(f" {logger} ")[2].partition("\n")[0] if f" {logger} " in text else ""
+
     def stop(self) -> None:
         """Ask all to end, newest first; kill what does not."""
         for child in reversed(self.running):

@@ -41,6 +41,7 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
 
 console = Console(stderr=True)
+_FILE_WIDTH = 140  # of a table that goes to a file
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document to stdout")]
 
 
@@ -124,12 +125,18 @@ def evaluate(
     ] = "mask",
     csv: Annotated[Path | None, typer.Option(help="write BOP results: scene_id,im_id,obj_id,score,R,t,time")] = None,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
+    threads: Annotated[
+        int,
+        typer.Option(min=0, help="of the estimator; steps are timed in CPU time on 1, in wall time on more; 0: all"),
+    ] = 1,
     as_json: AsJson = False,
 ) -> None:
     """Run an estimator on recordings, without Kafka, and score it against their ground truth."""
-    from posestream import figures
     from posestream.evaluate import Start, find_recordings
     from posestream.evaluate import evaluate as run
+    from posestream.figures import as_json as json_of
+    from posestream.figures import as_table, courses_of
+    from posestream.results import write_csv
 
     if init not in list(Start):
         msg = f"expected mask or truth, got {init!r}"
@@ -138,14 +145,14 @@ def evaluate(
     for uri in find_recordings(sources):
         with progress_bar() as bar:
             on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
-            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or [])))
-    rows = [row for recording in recordings for row in figures.figures_of(recording)]
+            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), threads))
+    courses = [course for recording in recordings for course in courses_of(recording)]
     if csv is not None:
-        console.print(f"{figures.write_csv(csv, recordings)} rows in {csv}")
+        console.print(f"{write_csv(csv, recordings)} rows in {csv}")
     if as_json:
-        typer.echo(json.dumps(figures.as_json(rows)))
+        typer.echo(json.dumps(json_of(courses)))
     else:
-        Console().print(figures.as_table(rows))
+        Console(width=None if Console().is_terminal else _FILE_WIDTH).print(as_table(courses))
 
 
 @app.command()

@@ -32,6 +32,7 @@ from sink.queries import Queries
 _POLL_S = 0.1
 _PATIENCE_S = 60.0  # nothing new for so long: something is wrong
 _PAGE = 1000
+_STORED, _ESTIMATORS = "frames answered and stored", "posestream.estimators"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +120,16 @@ class Demo:
         producer = children.start("produce", job.id, self._options.source, "--json", *rate)
         changed_s, rows = time.monotonic(), 0
         with self._bar() as bar:
-            task = bar.add_task("frames answered and stored", total=source.frame_count)
+            task = bar.add_task(_STORED, total=source.frame_count)
             while not self._stop.wait(_POLL_S):
                 children.check()
                 found = _rows(queries, job.id, known)
                 if found is not None and found[1] > rows:
                     changed_s, rows = time.monotonic(), found[1]
-                    bar.update(task, completed=rows)
+                    bar.update(task, completed=rows, description=_STORED)
                     self._note_first_pose(bar)
+                elif not rows and (waits_for := children.said("track", _ESTIMATORS)):
+                    bar.update(task, description=f"worker: {waits_for}")
                 if found is not None and producer.process.poll() == 0 and rows >= source.frame_count:
                     children.running.remove(producer)
                     return found[0]

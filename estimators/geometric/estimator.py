@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Mapping, Sequence
 
+from estimators.crew import Crew
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.neighbours import apart
 from estimators.geometric.parts import Parts
@@ -24,14 +25,21 @@ class GeometricEstimator:
     Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
     frames in a row below 0.3 the object is lost. A lost object is looked for where it can have got to in
     every second frame. Registering without a mask gives a lost estimate.
+
+    Frames of a call and objects of a frame are worked on side by side, with equal answers for any number of threads.
+
+    Args:
+        renderer: What draws; must take calls from several threads.
+        threads: How many work side by side; 0 for as many as there are usable cores.
     """
 
     name = "geometric"
     version = "1"
     weights_digest = ""
 
-    def __init__(self, renderer: Renderer | None = None) -> None:
+    def __init__(self, renderer: Renderer | None = None, threads: int = 1) -> None:
         self._renderer = renderer or CpuRenderer()
+        self._crew = Crew(threads)
         self._jobs: dict[str, dict[str, ObjectModel]] = {}
         self._warm = False
 
@@ -54,26 +62,36 @@ class GeometricEstimator:
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
         images, models = _images(frame), self._jobs[frame.job_id]
-        return {name: self._find(models[name], name, frame, images) for name in objects}
+        found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
+        return dict(zip(objects, found, strict=True))
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
         images, models = _images(frame), self._jobs[frame.job_id]
-        return {name: adopted(models[name], pose, frame, images, self._renderer) for name, pose in poses.items()}
+        found = self._crew.each(lambda name: adopted(models[name], poses[name], frame, images, self._renderer), poses)
+        return dict(zip(poses, found, strict=True))
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
         """See ``Estimator.track``; one that never had a pose is registered where the frame has its mask."""
-        return [self._track(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
+        seen = self._crew.each(lambda asked: self._apart(*asked), zip(frames, priors, strict=True))
+        asked = [(at, name) for at, prior in enumerate(priors) for name in prior]
+        found = self._crew.each(
+            lambda one: self._track(one[1], frames[one[0]], priors[one[0]][one[1]], seen[one[0]][one[1]]), asked
+        )
+        answers: list[dict[str, Estimate]] = [{} for _ in frames]
+        for (at, name), estimate in zip(asked, found, strict=True):
+            answers[at][name] = estimate
+        return list(answers)
 
-    def _track(self, frame: Frame, priors: Estimates) -> Estimates:
-        models = self._jobs[frame.job_id]
-        seen = apart(models, priors, frame, _images(frame), self._renderer)
-        return {
-            name: self._find(models[name], name, frame, seen[name])
-            if prior.cam_from_obj is None
-            else follow(models[name], prior, frame, seen[name], self._renderer)
-            for name, prior in priors.items()
-        }
+    def _apart(self, frame: Frame, priors: Estimates) -> Mapping[str, FrameImages]:
+        """What each object of a frame sees of it."""
+        return apart(self._jobs[frame.job_id], priors, frame, _images(frame), self._renderer)
+
+    def _track(self, name: str, frame: Frame, prior: Estimate, images: FrameImages) -> Estimate:
+        model = self._jobs[frame.job_id][name]
+        if prior.cam_from_obj is None:
+            return self._find(model, name, frame, images)
+        return follow(model, prior, frame, images, self._renderer)
 
     def _find(self, model: ObjectModel, name: str, frame: Frame, images: FrameImages) -> Estimate:
         mask = (frame.masks or {}).get(name)

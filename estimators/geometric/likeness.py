@@ -34,7 +34,7 @@ def _group(points: Array, frame: Array, limit_m: float) -> list[Array]:
     for turn in _candidates():
         rotation = frame @ turn @ frame.T
         known = (np.einsum("ij,kij->k", rotation, np.stack(kept)) - 1) / 2 > _SAME_COSINE
-        if not known.any() and _mean_gap(points[:_QUERIES] @ rotation.T, points) < limit_m:
+        if not known.any() and _is_close(points[:_QUERIES] @ rotation.T, points, limit_m):
             kept.append(rotation)
     return kept
 
@@ -73,13 +73,15 @@ def _surface_points(mesh: Mesh, count: int) -> Array:
 
 
 @njit(nogil=True, cache=True)
-def _mean_gap(queries: Array, points: Array) -> float:
-    """Mean distance of queries (M, 3) to their nearest point (N, 3)."""
-    total = 0.0
+def _is_close(queries: Array, points: Array, limit: float) -> bool:
+    """Whether queries (M, 3) have a mean distance below the limit to their nearest point (N, 3)."""
+    total, most = 0.0, limit * queries.shape[0]
     for i in range(queries.shape[0]):
         best = np.inf
         for j in range(points.shape[0]):
             dx, dy, dz = queries[i, 0] - points[j, 0], queries[i, 1] - points[j, 1], queries[i, 2] - points[j, 2]
             best = min(best, dx * dx + dy * dy + dz * dz)
         total += np.sqrt(best)
-    return total / queries.shape[0]
+        if total >= most:
+            return False
+    return True

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from estimators.geometric.contrast import normalise
+from estimators.geometric.holes import filled
 from schemas import Frame
 from schemas.arrays import Array, checked
 
@@ -21,7 +22,7 @@ class FrameImages:
     Attributes:
         K: (3, 3) float64 intrinsics of the frame.
         cam: (4,) float64 fx, fy, cx, cy.
-        depth_m: (H, W) float32, 0 where unknown.
+        depth_m: (H, W) float32, 0 where unknown; see ``holes.filled``.
     """
 
     def __init__(self, frame: Frame, depth_m: Array) -> None:
@@ -29,8 +30,9 @@ class FrameImages:
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
         known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-        self.depth_m = checked("depth_m", known, depth_m.shape, np.float32)  # read-only: one type for the kernels
-        self._levels = [frame.rgb]
+        whole = filled(known)
+        self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
+        self._levels = {0: frame.rgb}
 
     def seen_as(self, depth_m: Array) -> "FrameImages":
         """The same frame with another depth image (H, W) float32."""
@@ -41,10 +43,11 @@ class FrameImages:
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""
         wanted = min(halvings, 3)
-        while len(self._levels) <= wanted:
-            height, width = self._levels[-1].shape[:2]
+        if wanted not in self._levels:  # two threads may both make it: the same picture
+            larger = self.level(wanted - 1)
+            height, width = larger.shape[:2]
             size = (max(1, width // 2), max(1, height // 2))
-            self._levels.append(cv2.resize(self._levels[-1], size, interpolation=cv2.INTER_AREA))
+            self._levels[wanted] = cv2.resize(larger, size, interpolation=cv2.INTER_AREA)
         return self._levels[wanted]
 
 

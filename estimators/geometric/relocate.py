@@ -28,6 +28,7 @@ _PLAN = np.array([[0.20, 0.03, 0.01, 0.06], [0.12, 0.02, 0.01, 0.04]])
 _DAMPING = np.array([5.0, 50.0])
 _REFINED, _FITTED, _CONVINCING = 16, 8, 0.35
 _APART = 1.5  # of the spacing: nearer places are the same one
+_NEAREST_M = 0.05  # nothing is seen at the camera or behind it
 
 
 def relocate(
@@ -54,6 +55,8 @@ def relocate(
         score: Tells fits apart.
         stands: (h, w) uint8 of ``standing``: what of the ``SHRINK`` times smaller picture cannot be the object.
     """
+    if about.t[2] < _NEAREST_M:
+        return None
     small = _small(images, stands)
     R, t = _candidates(model, memory, about, reach_m, near_m, images, small)
     again = np.array([

@@ -9,6 +9,7 @@ from schemas.arrays import Array
 
 GRID = (48, 64)
 """Rows and columns of the depth picture that is remembered."""
+_NEAREST_M = 0.05
 _STEP_M = 0.004  # 12 bits reach 16 m
 _AGE, _OLDEST = 12, 15  # bits below the age, and the highest age that fits above
 _STOOD = 2  # times seen alike: then it stands still
@@ -45,6 +46,7 @@ def learned(scene: Array, images: FrameImages, placement: Placement, diameter_m:
     height, width = images.depth_m.shape
     fx, fy, cx, cy = images.cam
     x, y, z = placement.t
+    z = max(float(z), _NEAREST_M)
     u = (np.arange(GRID[1]) + 0.5) * width / GRID[1] - fx * x / z - cx
     v = (np.arange(GRID[0]) + 0.5) * height / GRID[0] - fy * y / z - cy
     free = (seen > 0) & (u[None] ** 2 + v[:, None] ** 2 > (_AROUND * diameter_m * fx / z) ** 2)

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-import trimesh
 
 from estimators.mesh.model import Mesh
 from estimators.mesh.prepared import MOST_FACES, RawMesh, read_prepared, thinned, write_prepared
@@ -63,7 +62,16 @@ def load_mesh(path: Path, unit_m: float = 1.0) -> Mesh:
 @lru_cache(maxsize=64)
 def read_unchanged(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mesh:
     """The mesh of a file of this time and size; see ``load_mesh``."""
-    raw = read_prepared(path) or _load(path)
+    mesh = read_prepared(path, unit_m) or _made_ready(path, unit_m)
+    _check_unit(path, mesh.diameter_m, unit_m)
+    if not mesh.closed:
+        _LOG.warning("mesh %s is not closed or not wound one way: drawn from both sides, slower", path)
+    return mesh
+
+
+def _made_ready(path: Path, unit_m: float) -> Mesh:
+    """The mesh of a file, kept for the next start unless there is something to complain of again then."""
+    raw = _load(path)
     try:
         mesh = Mesh.build(
             raw.vertices * unit_m, raw.faces, name=path.name, uv=raw.uv, texture=raw.texture, colors=raw.colors
@@ -71,14 +79,15 @@ def read_unchanged(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mes
     except ValueError as error:
         msg = f"mesh {path}: {error}"
         raise BadJob(msg) from error
-    _check_unit(path, mesh.diameter_m, unit_m)
-    if not mesh.closed:
-        _LOG.warning("mesh %s is not closed or not wound one way: drawn from both sides, slower", path)
+    if raw.texture is not None or not _texture_named(path):
+        write_prepared(path, unit_m, mesh)
     return mesh
 
 
 def _load(path: Path) -> RawMesh:
     """The mesh of a file, thinned where it has very many faces."""
+    import trimesh  # a third of a second with all that it brings: only where a mesh is not kept
+
     try:
         loaded: Any = trimesh.load_mesh(path, process=False)
         vertices, faces = np.asarray(loaded.vertices, np.float64), np.asarray(loaded.faces, np.int64)
@@ -86,11 +95,7 @@ def _load(path: Path) -> RawMesh:
         msg = f"mesh {path}: expected a triangle mesh, got {type(error).__name__}: {error}"
         raise BadJob(msg) from error
     raw = RawMesh(vertices, faces, *_looks(loaded, path))
-    if len(faces) <= MOST_FACES or not np.isfinite(vertices).all():
-        return raw
-    raw = thinned(raw)
-    write_prepared(path, raw)
-    return raw
+    return thinned(raw) if len(faces) > MOST_FACES and np.isfinite(vertices).all() else raw
 
 
 def _check_unit(path: Path, diameter_m: float, unit_m: float) -> None:

@@ -1,4 +1,4 @@
-"""Meshes of very many faces: thinned out once, and kept on disk under the hash of their content."""
+"""Meshes made ready once, those of very many faces thinned out, and kept on disk under the hash of their content."""
 
 import hashlib
 import logging
@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fast_simplification
 import numpy as np
 
+from estimators.mesh.model import Mesh
 from schemas.arrays import Array
 
 _LOG = logging.getLogger("posestream.estimators")
 MOST_FACES = 30_000
 """More make drawing slow and show nothing more: 4,000 faces already keep the outline to 0.4 %."""
-_VERSION = b"1"
-_ALWAYS_READ_BYTES = 512 * 1024  # no mesh of so many faces fits in less
+_VERSION = b"2"  # of all that Mesh.build works out
+_ALWAYS_READ_BYTES = 64 * 1024  # smaller files are made ready in a few milliseconds
+_MOST_BESIDE = 64  # more pictures than that in its folder are not the mesh's own, and take long to read
 _MATERIALS = (".mtl",)
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-_SELF_CONTAINED = (".ply", ".stl", ".off", ".glb", ".obj")
+_WITH_FILES_BESIDE = (".obj", ".ply")
+_SELF_CONTAINED = (*_WITH_FILES_BESIDE, ".stl", ".off", ".glb")
+_KEPT = ("vertices_m", "faces", "normals", "diameter_m", "closed", "uv", "texture", "colors")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +53,8 @@ def thinned(raw: RawMesh) -> RawMesh:
     """
     if len(raw.faces) <= MOST_FACES:
         return raw
+    import fast_simplification
+
     points, corners = raw.vertices.astype(np.float64), raw.faces.astype(np.int32)
     simplified: Any = fast_simplification.simplify(points, corners, target_count=MOST_FACES, return_collapses=True)
     collapses = simplified[2]
@@ -68,28 +73,27 @@ def thinned(raw: RawMesh) -> RawMesh:
     )
 
 
-def read_prepared(path: Path) -> RawMesh | None:
+def read_prepared(path: Path, unit_m: float) -> Mesh | None:
     """What ``write_prepared`` kept of a file with this very content; None where there is nothing readable."""
-    place = _place(path)
+    place = _place(path, unit_m)
     if place is None or not place.exists():
         return None
     try:
         with np.load(place, allow_pickle=False) as kept:
-            parts = {name: kept.get(name) for name in RawMesh.__dataclass_fields__}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+            arrays = {name: kept[name] for name in kept.files}
+        diameter_m, closed = float(arrays.pop("diameter_m")), bool(arrays.pop("closed"))
+        return Mesh(path.name, diameter_m=diameter_m, closed=closed, **arrays)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile, EOFError) as error:
         _LOG.warning("prepared mesh %s cannot be read, the file itself is: %s", place, error)
         return None
-    if parts["vertices"] is None or parts["faces"] is None:
-        return None
-    return RawMesh(parts["vertices"], parts["faces"], parts["uv"], parts["texture"], parts["colors"])
 
 
-def write_prepared(path: Path, mesh: RawMesh) -> None:
-    """Keep a thinned mesh for the next start; a cache that cannot be written costs only time."""
-    place = _place(path)
+def write_prepared(path: Path, unit_m: float, mesh: Mesh) -> None:
+    """Keep a mesh for the next start; a cache that cannot be written costs only time."""
+    place = _place(path, unit_m)
     if place is None:
         return
-    parts = {name: getattr(mesh, name) for name in RawMesh.__dataclass_fields__}
+    parts = {name: getattr(mesh, name) for name in _KEPT}
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=place.parent, suffix=".tmp")
@@ -100,13 +104,17 @@ def write_prepared(path: Path, mesh: RawMesh) -> None:
         _LOG.warning("prepared mesh %s cannot be kept: %s", place, error)
 
 
-def _place(path: Path) -> Path | None:
+def _place(path: Path, unit_m: float) -> Path | None:
     """Where a file's prepared mesh is kept; None for files that are small or spread over others unknown."""
     if path.suffix.lower() not in _SELF_CONTAINED or path.stat().st_size < _ALWAYS_READ_BYTES:
         return None
-    digest = hashlib.sha256(_VERSION)
-    beside = sorted(path.parent.iterdir()) if path.suffix.lower() == ".obj" else []
-    for part in [path, *(one for one in beside if one.suffix.lower() in _MATERIALS + _IMAGES)]:
+    beside = sorted(one for one in path.parent.iterdir() if one.suffix.lower() in _MATERIALS + _IMAGES)
+    if path.suffix.lower() not in _WITH_FILES_BESIDE:
+        beside = []
+    if len(beside) > _MOST_BESIDE:
+        return None
+    digest = hashlib.sha256(_VERSION + repr(float(unit_m)).encode())
+    for part in [path, *beside]:
         digest.update(part.name.encode())
         with part.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

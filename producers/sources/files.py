@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from producers.sources.base import DamagedPicture, SourceError
+from producers.sources.enlarging import enlarged, fits
 from schemas import Camera
 from schemas.arrays import Array
 from schemas.depth import depth_from_raw
@@ -49,16 +50,21 @@ def read_rgb(path: Path, camera: Camera) -> Array:
 
 
 def read_depth(path: Path, camera: Camera, unit_m: float) -> Array:
-    """A 16-bit depth image as (H, W) float32 metres, 0 where unknown.
+    """A 16-bit depth image as (H, W) float32 metres of the camera's size, 0 where unknown.
+
+    One of a smaller size and the same shape is enlarged; see ``producers.sources.enlarging``.
 
     Raises:
         DamagedPicture: It cannot be decoded.
-        SourceError: Missing, not 16-bit with one channel, or of another size.
+        SourceError: Missing, not 16-bit with one channel, or of a size that does not fit.
     """
     raw = _read(path, cv2.IMREAD_UNCHANGED)
     if raw.dtype != np.uint16 or raw.ndim != 2:
         msg = f"{path}: expected a 16-bit image with one channel, got {raw.dtype} of shape {raw.shape}"
         raise SourceError(msg)
+    size = (camera.height, camera.width)
+    if fits(raw.shape, size):
+        raw = enlarged(raw, size)
     check_size(path, raw, camera)
     return depth_from_raw(raw, unit_m)
 

@@ -10,7 +10,8 @@ bop:DIR[?objects=1,2&every=N&loop=N&rate=HZ]   a recording in BOP layout, with g
 images:DIR?intrinsics=FILE[&...&rate=HZ&every=N]   a folder of pictures
 video:FILE?intrinsics=FILE[&...]   a video file
     both: intrinsics=FILE (JSON: fx, fy, cx, cy in pixels, or K; optional depth_unit_m), depth=DIR of 16-bit PNG
-    files, mesh=FILE with unit=METRES and object=ID, mask=FILE of the first picture
+    files (smaller ones of the same shape are enlarged), mesh=FILE with unit=METRES and object=ID, mask=FILE of the
+    first picture
 synthetic:[?frames=N&seed=N&level=easy|medium|hard&size=WxH&rate=HZ]   a rendered carton over a table
 A folder's path alone is read as bop:PATH.\
 """

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import trimesh
+from PIL import Image
 
 from estimators.mesh import file, load_mesh
 from estimators.mesh.prepared import MOST_FACES, RawMesh, thinned
@@ -98,3 +99,49 @@ def test_a_small_mesh_is_left_as_it_is() -> None:
     box: Any = trimesh.creation.box()
     raw = RawMesh(np.asarray(box.vertices), np.asarray(box.faces), None, None, None)
     assert thinned(raw) is raw
+
+
+def printed(folder: Path, subdivisions: int = 4) -> Path:
+    """A textured plate with enough faces to be kept."""
+    plate: Any = trimesh.creation.box((0.1, 0.08, 0.02))
+    for _ in range(subdivisions):
+        plate = plate.subdivide()
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    uv = np.clip(plate.vertices[:, :2] / [0.1, 0.08] + 0.5, 0, 1)
+    plate.visual = trimesh.visual.TextureVisuals(uv, image=image)
+    plate.export(folder / "plate.obj")
+    return folder / "plate.obj"
+
+
+def test_a_mesh_comes_back_from_the_cache_as_it_went_in_and_its_texture_belongs_to_its_content(tmp_path: Path) -> None:
+    path = printed(tmp_path)
+    first = load_mesh(path)
+    file.read_unchanged.cache_clear()
+    again = load_mesh(path)
+    assert again is not first
+    assert (again.name, again.closed, again.diameter_m) == (first.name, first.closed, first.diameter_m)
+    for name in ("vertices_m", "faces", "normals", "uv", "texture"):
+        assert (getattr(again, name) == getattr(first, name)).all()
+    (picture,) = tmp_path.glob("*.png")
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(picture)
+    file.read_unchanged.cache_clear()
+    black = load_mesh(path)
+    assert black.texture is not None
+    assert not black.texture.any()
+
+
+def test_the_unit_belongs_to_what_is_kept(tmp_path: Path) -> None:
+    path = printed(tmp_path)
+    assert load_mesh(path).diameter_m == pytest.approx(2 * load_mesh(path, 0.5).diameter_m)
+    assert len(list((tmp_path / "cache" / "meshes").iterdir())) == 2
+
+
+def test_a_missing_texture_is_said_at_every_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = printed(tmp_path)
+    for picture in tmp_path.glob("*.png"):
+        picture.unlink()
+    for _ in range(2):
+        caplog.clear()
+        load_mesh(path)
+        file.read_unchanged.cache_clear()
+        assert "is missing" in caplog.text

@@ -5,7 +5,7 @@ import pytest
 import trimesh
 
 from estimators.mesh import Mesh
-from estimators.metrics import auc, model_points, pose_errors
+from estimators.metrics import auc, is_inside, model_points, pose_errors, separation
 from schemas import Pose
 from schemas.arrays import Array
 
@@ -46,6 +46,24 @@ def test_the_area_is_the_mean_of_what_is_left_of_ten_centimetres() -> None:
 def test_an_area_of_nothing_is_refused(errors: Array) -> None:
     with pytest.raises(ValueError, match="errors"):
         auc(errors)
+
+
+def test_the_separation_counts_pairs_of_a_good_and_a_lost_frame_in_the_right_order() -> None:
+    lost = np.array([True, True, False, False])
+    assert separation(np.array([0.1, 0.2, 0.8, 0.9]), lost) == 1.0
+    assert separation(np.array([0.9, 0.8, 0.2, 0.1]), lost) == 0.0
+    assert separation(np.array([0.1, 0.5, 0.5, 0.9]), lost) == pytest.approx((3 + 0.5) / 4)  # a tie is half a pair
+    assert np.isnan(separation(np.array([0.1, 0.2]), np.array([False, False])))
+
+
+def test_a_truth_is_inside_the_ellipsoid_as_far_as_the_covariance_reaches_along_the_objects_axes() -> None:
+    covariance = np.diag([0.1, 0.01, 0.01, 1e-3, 1e-3, 1e-4]) ** 2
+    estimate = turn_z(0.4, (0.1, 0.2, 0.5))
+    for error, inside in ((3.5e-3, True), (3.6e-3, False)):  # the limit lies at the root of 12.59, 3.55 sigma
+        assert is_inside(estimate, covariance, estimate @ Pose(np.eye(3), np.array([0, error, 0]))) is inside
+    turned = trimesh.transformations.rotation_matrix(0.3, [1, 0, 0])[:3, :3]
+    assert is_inside(estimate, covariance, estimate @ Pose(turned, np.zeros(3)))
+    assert not is_inside(estimate, covariance, estimate @ turn_z(0.3))
 
 
 def test_model_points_are_different_places_and_always_the_same() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -11,10 +12,12 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typer.testing import CliRunner
 
 from estimators.geometric.parts import Parts
+from posestream.children import Child, Children
 from posestream.cli import app as posestream
 from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
-from posestream.figures import as_json, figures_of, mean_of, object_number, scene_id, write_csv
+from posestream.figures import as_json, courses_of, figures_of
 from posestream.options import named_values, with_settings
+from posestream.results import object_number, scene_id, write_csv
 from schemas import BadJob, Estimate, Pose, State
 
 
@@ -90,12 +93,16 @@ def short_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 def test_evaluation_follows_the_object(short_clip: str, start: Start) -> None:
     seen: list[int] = []
     recording = evaluate(short_clip, "geometric", start, lambda done, _: seen.append(done))
-    figures = figures_of(recording)
+    (course,) = courses_of(recording)
+    figures = figures_of(course)
     assert seen == [1, 2, 3, 4, 5, 6]
-    assert (figures[0].frames, figures[0].lost_share) == (5, 0.0)  # the first frame is where it starts
-    assert figures[0].add_s_auc > 0.95
-    assert figures[0].median_mm < 3
-    assert mean_of(figures).add_auc == figures[0].add_auc
+    assert (figures.frames, figures.lost_share) == (5, 0.0)  # the first frame is where it starts
+    assert figures.add_s_auc > 0.95
+    assert figures.median_mm < 3
+    assert np.isnan(figures.score_roc)  # no losses to tell
+    assert 0.0 <= figures.inside_share <= 1.0
+    assert figures_of(course, course).add_auc == figures.add_auc
+    assert as_json([course])["all"]["score_roc"] is None
 
 
 def test_results_are_written_as_bop_wants_them(short_clip: str, tmp_path: Path) -> None:
@@ -107,7 +114,8 @@ def test_results_are_written_as_bop_wants_them(short_clip: str, tmp_path: Path) 
     head, first, *_ = path.read_text().splitlines()
     assert head == "scene_id,im_id,obj_id,score,R,t,time"
     cells = first.split(",")
-    assert cells[:4] == ["0", "0", "1", "1.000000"]
+    assert cells[:3] == ["0", "0", "1"]
+    assert 0.5 < float(cells[3]) <= 1.0
     truth = recording.source.truth(0)["obj_000001"]
     assert np.array(cells[4].split(), float).reshape(3, 3) == pytest.approx(truth.rotation, abs=1e-8)
     assert np.array(cells[5].split(), float) == pytest.approx(truth.translation_m * 1000, abs=1e-5)
@@ -117,9 +125,15 @@ def test_what_was_never_found_is_lost_and_no_number(short_clip: str) -> None:
     recording = evaluate(short_clip, "geometric", Start.TRUTH, lambda *_: None)
     lost = Estimate(None, 0.0, State.LOST)
     recording.steps = [Step(s.object_id, s.seq, s.truth, lost, s.step_s) for s in recording.steps]
-    figures = figures_of(recording)
-    assert (figures[0].lost_share, figures[0].add_s_auc) == (1.0, 0.0)
-    assert as_json(figures)["objects"][0]["median_mm"] is None
+    courses = courses_of(recording)
+    assert (figures_of(*courses).lost_share, figures_of(*courses).add_s_auc) == (1.0, 0.0)
+    assert as_json(courses)["objects"][0]["median_mm"] is None
+
+
+def test_the_time_of_a_step_is_read_from_the_clock_and_shared_by_its_objects(short_clip: str) -> None:
+    ticks = iter(range(100))
+    recording = evaluate(short_clip, "geometric", Start.TRUTH, lambda *_: None, clock=lambda: 0.5 * next(ticks))
+    assert {step.step_s for step in recording.steps} == {0.5}
 
 
 def test_an_unknown_estimator_or_start_is_named(short_clip: str) -> None:
@@ -139,3 +153,15 @@ def test_an_option_without_a_value_and_an_unknown_part_are_refused() -> None:
     with pytest.raises(BadJob, match="got speed"):
         Parts.of({"speed": "2"})
     assert Parts.of(named_values(["off=texture, recovery"])) == Parts(texture=False, recovery=False)
+
+
+def test_what_a_worker_waits_for_is_read_from_its_log(tmp_path: Path) -> None:
+    children = Children(tmp_path, {})
+    log = tmp_path / "track.log"
+    children.running.append(Child("track", cast("Any", None), log))
+    log.write_text("2026-11-25 INFO posestream.consumers assigned: frames.default/0\n")
+    assert children.said("track", "posestream.estimators") == ""
+    with log.open("a") as file:
+        file.write("2026-11-25 INFO posestream.estimators loading kernels; 10 s\n2026-11-25 INFO other words\n")
+    assert children.said("track", "posestream.estimators") == "loading kernels; 10 s"
+    assert children.said("sink", "posestream.estimators") == ""

@@ -120,10 +120,19 @@ def test_a_damaged_picture_is_named_with_its_file(recording: Path) -> None:
         next(shots)
 
 
-def test_a_picture_of_another_size_is_refused(recording: Path) -> None:
-    cv2.imwrite(str(recording / "depth" / "000001.png"), np.zeros((3, 4), np.uint16))
-    with pytest.raises(SourceError, match="expected 8x6 as the camera says, got 4x3"):
+@pytest.mark.parametrize("size", [(4, 4), (3, 5), (12, 16)])
+def test_a_picture_of_another_size_is_refused(recording: Path, size: tuple[int, int]) -> None:
+    cv2.imwrite(str(recording / "depth" / "000001.png"), np.zeros(size, np.uint16))
+    with pytest.raises(SourceError, match=f"expected 8x6 as the camera says, got {size[1]}x{size[0]}"):
         next(open_source(f"bop:{recording}").shots())
+
+
+def test_depth_of_half_the_size_is_enlarged(recording: Path) -> None:
+    cv2.imwrite(str(recording / "depth" / "000001.png"), np.full((3, 4), 7000, np.uint16))
+    shot = next(open_source(f"bop:{recording}").shots())
+    assert shot.depth_m is not None
+    assert shot.depth_m.shape == (6, 8)
+    assert (shot.depth_m == np.float32(7000) * np.float32(0.0001)).all()
 
 
 def test_symmetries_come_in_metres() -> None:
