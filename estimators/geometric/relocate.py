@@ -12,7 +12,6 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.scan import scan
 from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
-from estimators.geometric.sweep import about as about_axis
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -86,7 +85,7 @@ def _candidates(
     """Rotations (K, 3, 3) and places (K, 3) that agree best, moved onto the depth."""
     D = model.mesh.diameter_m
     spacing = max(_SPACING * D, reach_m / _CELLS)
-    turns, places = _turns(model, about.R), about.t + _ball(reach_m, spacing)
+    turns, places = _turns(about.R), about.t + _ball(reach_m, spacing)
     merit = _merit(model, memory, turns, about.t, places, small, spacing / 2 + 0.005)
     turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
     R, t = turns[turn], places[place]
@@ -153,11 +152,9 @@ def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Arr
     return depth[: chroma.shape[0], : chroma.shape[1]], chroma, np.array([fx, fy, cx - 0.5, cy - 0.5])
 
 
-def _turns(model: ObjectModel, R: Array) -> Array:
-    """(B, 3, 3): a rotation, six about it, and where the object has an axis of near-symmetry the quarter turns."""
+def _turns(R: Array) -> Array:
+    """(7, 3, 3): a rotation and six about it."""
     turns = [R] + [_turned(R, axis, sign * _TURN_RAD) for axis in range(3) for sign in (-1, 1)]
-    if model.wheel is not None:
-        turns += [R @ about_axis(model.wheel.axis, quarter * np.pi / 2)[0] for quarter in (1, 2, 3)]
     return np.stack(turns)
 
 
