@@ -8,13 +8,16 @@ from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.register import register
 from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.score import score_of
+from estimators.geometric.segments import find_segments
 from estimators.geometric.sweep import STEPS, about, sweep
 from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
+_IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS = 0.3, 4, 10, 0.3
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
 _CLEARLY = 0.1
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
@@ -51,6 +54,25 @@ def best_start(
         if other is not None and (best is None or score_of(other.evidence, memory) > score):
             best, score = other, score_of(other.evidence, memory)
     return best, score
+
+
+def afresh(
+    model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
+) -> tuple[Fit, float, Memory]:
+    """The fit; where the object has been in full view for some frames and yet scores low, one registered anew.
+
+    Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
+    """
+    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW
+    memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
+    if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
+        return found, score, memory
+    near_m = _AFRESH_DIAMETERS * model.mesh.diameter_m
+    for segment in find_segments(model, found.placement.t, near_m, images, most=1):
+        again = register(model, segment.mask, images, renderer)
+        if again is not None and score_of(again.fit.evidence, memory) > score + _CLEARLY:
+            return again.fit, score_of(again.fit.evidence, memory), replace(memory, doubts=0)
+    return found, score, memory
 
 
 def other_face(

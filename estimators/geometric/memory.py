@@ -9,10 +9,10 @@ from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
 _VERSION = 3
-_LAYOUT = struct.Struct("<Hq8I67d36f")
+_LAYOUT = struct.Struct("<Hq9I67d36f")
 
 
-_COUNTS = 8
+_COUNTS = 9
 TURNS = 36
 RIVALS = 2
 
@@ -32,6 +32,7 @@ class Memory:
         tries: Frames since the object was lost.
         good: Frames with a trusted score so far.
         bad: Frames in a row with a score at which an object is about to be lost.
+        doubts: Frames in a row in which the object was in full view and scored less than usual.
         turn_rad_s: (3,) float64 rotation vector a second, camera's axes.
         shift_m_s: (3,) float64 of the object's centre, metres a second.
         mean_score: Running mean of trusted scores; 0 before the first.
@@ -61,6 +62,7 @@ class Memory:
     tries: int = 0
     good: int = 0
     bad: int = 0
+    doubts: int = 0
     turn_rad_s: Array = field(default_factory=_zeros)
     shift_m_s: Array = field(default_factory=_zeros)
     mean_score: float = 0.0
@@ -87,7 +89,7 @@ class Memory:
         levels = [self.mean_score, self.likeness, self.speed_m_s]
         kept = [self.offset, self.offset_view, self.rivals.reshape(-1), self.rivals_view]
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
-        counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
+        counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
         head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
         return head + self.scene.astype("<u2").tobytes()
@@ -101,7 +103,7 @@ class Memory:
         values = np.array(rest[_COUNTS:])
         if version != _VERSION or not np.isfinite(values).all():
             return None
-        frames, trusted_frame, tries, good, bad, probation, still, decoy_frames = rest[:_COUNTS]
+        frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
         return Memory(
             captured_ns=captured_ns,
             frames=frames,
@@ -109,6 +111,7 @@ class Memory:
             tries=tries,
             good=good,
             bad=bad,
+            doubts=doubts,
             turn_rad_s=values[:3],
             shift_m_s=values[3:6],
             rotation=values[6:15].reshape(3, 3),

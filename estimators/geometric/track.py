@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.alternatives import best_start, other_face, turned
+from estimators.geometric.alternatives import afresh, best_start, other_face, turned
 from estimators.geometric.elsewhere import Search, elsewhere, nearby
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.given import measured, with_offset
@@ -114,6 +114,7 @@ def _followed(
     memory = _scene(model, memory, found.placement if found else predicted, score, images)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
+    found, score, memory = afresh(model, memory, found, score, images, renderer)
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     if score >= TRUSTED:

@@ -1,0 +1,69 @@
+"""An object in full view that keeps scoring low is registered anew."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from estimators.geometric.alternatives import afresh
+from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.memory import Memory
+from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.parts import Parts
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.score import score_of
+from estimators.mesh import load_mesh
+from estimators.rendering import CpuRenderer
+from schemas import JobObject
+from tests.unit.estimators_scene import Studio, pose, write_box
+
+RENDERER = CpuRenderer()
+TRUTH = pose((25, 35, 5))
+USUAL = Memory(good=20, mean_score=0.95, likeness=0.8)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> ObjectModel:
+    path = write_box(tmp_path_factory.mktemp("box") / "box.obj", (0.05, 0.14, 0.08), seed=3)
+    return make_model(JobObject("box", str(path)), load_mesh(path), RENDERER)
+
+
+@pytest.fixture(scope="module")
+def images(model: ObjectModel) -> FrameImages:
+    frame = Studio({"box": model.mesh}).frame(0, {"box": TRUTH})
+    assert frame.depth_m is not None
+    return FrameImages(frame, frame.depth_m)
+
+
+@pytest.fixture(scope="module")
+def wrong(model: ObjectModel, images: FrameImages) -> Fit:
+    """A fit that started a right angle off, and cannot get out of it."""
+    at = Placement.of(TRUTH @ pose((0, 0, 90), z_m=0.0), model.center_m)
+    found = fit(model, at, images, RENDERER)
+    assert found is not None
+    return found
+
+
+def test_after_some_frames_in_full_view_a_low_score_is_registered_anew(
+    model: ObjectModel, images: FrameImages, wrong: Fit
+) -> None:
+    score, memory = score_of(wrong.evidence, USUAL), USUAL
+    for frames in range(4):
+        found, again, memory = afresh(model, memory, wrong, score, images, RENDERER)
+        assert (found is wrong) == (frames < 3)
+    angle, distance_m = found.placement.pose(model.center_m).distance(TRUTH)
+    assert np.degrees(angle) < 1.0
+    assert distance_m < 0.002
+    assert again > 0.9
+    assert memory.doubts == 0
+
+
+def test_a_usual_score_ends_the_doubts_and_switched_off_restarts_change_nothing(
+    model: ObjectModel, images: FrameImages, wrong: Fit
+) -> None:
+    _, _, memory = afresh(model, replace(USUAL, doubts=3), wrong, 0.95, images, RENDERER)
+    assert memory.doubts == 0
+    quiet = replace(model, parts=Parts(restarts=False))
+    found, _, memory = afresh(quiet, replace(USUAL, doubts=3), wrong, 0.4, images, RENDERER)
+    assert found is wrong
+    assert memory.doubts == 4
