@@ -12,13 +12,15 @@ from estimators.geometric.track import first_estimate, follow
 from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
-from schemas import BadMessage, Estimate, Estimates, Frame, Job
+from schemas import Estimate, Estimates, Frame, Job
 
 _LOG = logging.getLogger("posestream.estimators")
 
 
 class GeometricEstimator:
-    """``Estimator`` that aligns rendered points with depth and texture; needs depth, and a mask to register.
+    """``Estimator`` that aligns a render with depth, outline and texture; needs a mask to register.
+
+    A frame without depth, or with none in any pixel, is worked by outline and texture alone.
 
     Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
     frames in a row below 0.3 the object is lost. A lost object is looked for where it can have got to in
@@ -52,7 +54,7 @@ class GeometricEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
-        images, models = _images(frame), self._jobs[frame.job_id]
+        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
         return {name: self._find(models[name], name, frame, images) for name in objects}
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
@@ -60,7 +62,7 @@ class GeometricEstimator:
         return [self._track(frame, prior) for frame, prior in zip(frames, priors, strict=True)]
 
     def _track(self, frame: Frame, priors: Estimates) -> Estimates:
-        images, models = _images(frame), self._jobs[frame.job_id]
+        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
         return {
             name: self._find(models[name], name, frame, images)
             if prior.cam_from_obj is None
@@ -73,14 +75,3 @@ class GeometricEstimator:
         found = None if mask is None else register(model, mask, images, self._renderer)
         return first_estimate(model, found, frame)
 
-
-def _images(frame: Frame) -> FrameImages:
-    """The frame's images.
-
-    Raises:
-        BadMessage: The frame has no depth.
-    """
-    if frame.depth_m is None:
-        msg = f"frame {frame.seq} of {frame.job_id}: the geometric estimator needs depth, got a frame without"
-        raise BadMessage(msg, stage="frame")
-    return FrameImages(frame, frame.depth_m)

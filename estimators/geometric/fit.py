@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 
 from estimators.geometric.align import refine
+from estimators.geometric.by_picture import COARSE_PLAN, FINE_PLAN, moved_by_picture
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
+from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.texture import find_corners
@@ -193,19 +195,23 @@ def fit(
             return None
         textured = texture and model.textured and model.parts.texture
         points, places = _texture(look, placement, images) if textured else (_NO_POINTS, _NO_PLACES)
-        placement, information = _moved(look, placement, points, places, images, plan)
+        placement, information = _moved(model, look, placement, (points, places), images, plan)
         corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
-    return Fit(
-        placement, weigh(look, placement, images), corners, look, covariance_of(information, placement, model.center_m)
-    )
+    evidence = (weigh if images.sees_depth else weigh_by_picture)(look, placement, images)
+    return Fit(placement, evidence, corners, look, covariance_of(information, placement, model.center_m))
 
 
 def _moved(
-    look: Look, placement: Placement, texture: Array, places: Array, images: FrameImages, plan: Array
+    model: ObjectModel, look: Look, placement: Placement, found: tuple[Array, Array], images: FrameImages, plan: Array
 ) -> tuple[Placement, Array]:
     """The placement after one pass and the information about it; the wide one needs only every third point."""
+    if not images.sees_depth:
+        steps = COARSE_PLAN if plan is _COARSE else FINE_PLAN
+        moved, shifted, information = moved_by_picture(model, look, placement, found, images, steps)
+        return Placement(moved, shifted), information
+    texture, places = found
     every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))

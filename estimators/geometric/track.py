@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
+from estimators.geometric.by_picture import colours_after
+from estimators.geometric.colours import Colours
 from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
@@ -60,6 +62,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
+    images = images.of(Colours.unpack(memory.colours), depth=model.parts.depth)
     before = Placement.of(prior.cam_from_obj, model.center_m)
     if prior.state is State.LOST:
         return _search(model, memory, images, renderer)
@@ -73,7 +76,16 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         return _unseen(memory, predicted.pose(model.center_m))
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
-    return _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+    after = _tracked(model, memory, before, found, score, seconds, jumped=far is not None)
+    return _learned(after, found, images) if after.score >= TRUSTED and not images.sees_depth else after
+
+
+def _learned(estimate: Estimate, found: Fit, images: FrameImages) -> Estimate:
+    """The estimate, remembering what the object and its surroundings look like in this frame."""
+    memory, colours = Memory.unpack(estimate.memory), colours_after(found.look, images)
+    if memory is None or colours is None:
+        return estimate
+    return replace(estimate, memory=replace(memory, colours=colours.pack()).pack())
 
 
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:

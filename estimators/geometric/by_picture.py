@@ -1,0 +1,99 @@
+"""Moving an object and learning its colours from the colour image alone, where there is no depth."""
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from estimators.geometric.colours import Colours, histogram, learned, log_odds
+from estimators.geometric.contour import find_contour
+from estimators.geometric.region import refine_by_picture
+from schemas.arrays import Array
+
+if TYPE_CHECKING:
+    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.model import ObjectModel
+    from estimators.geometric.pictures import FrameImages
+
+# length of a segment and robust scale, pixels of the frame
+COARSE_PLAN = np.array([[5.0, 20.0], [3.0, 10.0], [2.0, 6.0]])
+FINE_PLAN = np.array([[2.0, 5.0], [1.0, 3.0], [1.0, 2.0]])
+_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA = np.radians(6.0), 0.02, 0.02  # of what motion predicts
+_PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.8, 2.0, 4.0  # of the crop
+_MANY_CORNERS = 30
+_APART = np.ones((9, 9), np.uint8)
+_INNER = np.ones((5, 5), np.uint8)
+_LEAST_PIXELS = 60
+_NOW = 0.5  # weight of the surroundings of this moment against those remembered
+
+
+def moved_by_picture(
+    model: "ObjectModel",
+    look: "Look",
+    placement: "Placement",
+    texture: tuple[Array, Array],
+    images: "FrameImages",
+    plan: Array,
+) -> tuple[Array, Array, Array]:
+    """Rotation and translation after one pass by outline and texture, and the information about them.
+
+    Args:
+        model: The object.
+        look: It drawn at ``placement``.
+        placement: Where it may be.
+        texture: (M, 3) points about the centre and (M, 2) pixels of the frame where they were found.
+        images: The frame.
+        plan: ``COARSE_PLAN`` or ``FINE_PLAN``.
+    """
+    contour = find_contour(look, placement)
+    R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
+    sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture[0]))))
+    trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
+    prior = 1 / np.array([_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA]) ** 2
+    lines = (contour.points, contour.normals, contour.reach_px) if model.parts.region else _NO_LINES
+    odds = odds_about(model, look, images)
+    refine_by_picture(
+        *lines, *texture, R, t, images.level(0), odds, images.cam, plan, trust, prior, information
+    )
+    return R, t, information
+
+
+_NO_LINES = (np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2)))
+
+
+def odds_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> Array:
+    """(4096,) log-odds that a colour is the object's and not of what surrounds it, there and now."""
+    known = images.colours
+    near = surroundings(look, images)
+    inside = model.palette if known is None else known.inside
+    if near is None:
+        outside = np.full_like(inside, 1 / len(inside)) if known is None else known.outside
+    else:
+        outside = near if known is None else np.float32(_NOW) * near + np.float32(1 - _NOW) * known.outside
+    return log_odds(inside, outside)
+
+
+def surroundings(look: "Look", images: "FrameImages") -> Array | None:
+    """(4096,) shares of the colours around the outline; None where nothing of the frame is there."""
+    around = cv2.dilate(look.mask.astype(np.uint8), _APART) == 0
+    around &= in_frame(look, images)
+    return histogram(look.crop.rgb[around]) if around.sum() >= _LEAST_PIXELS else None
+
+
+def in_frame(look: "Look", images: "FrameImages") -> Array:
+    """(S, S) bool, pixels of the crop that show some of the frame."""
+    size, height, width = look.mask.shape[0], *images.depth_m.shape
+    pixels = np.arange(size)
+    (zoom, _, left), (_, _, top) = look.crop.crop_from_frame
+    columns, rows = (pixels - left) / zoom, (pixels - top) / zoom
+    return ((rows >= 0) & (rows <= height - 1))[:, None] & ((columns >= 0) & (columns <= width - 1))[None]
+
+
+def colours_after(look: "Look", images: "FrameImages") -> Colours | None:
+    """The colours of an object and of what surrounds it after a frame with a trusted pose."""
+    inner = cv2.erode(look.mask.astype(np.uint8), _INNER, borderValue=0) > 0
+    inner &= in_frame(look, images)
+    near = surroundings(look, images)
+    if near is None or inner.sum() < _LEAST_PIXELS:
+        return images.colours
+    return learned(images.colours, histogram(look.crop.rgb[inner]), near)

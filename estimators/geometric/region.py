@@ -1,0 +1,230 @@
+"""Kernels that align an outline with where an object's colours end, and a pose with all that is known of it."""
+
+import numpy as np
+from numba import njit
+
+from estimators.geometric.solve import add_row, solve6, turn_by
+from schemas.arrays import Array
+
+_SEGMENTS = 9  # of a line on each side, beside the middle one
+_OFFSETS = 6  # places tried for the outline on each side
+_AMPLITUDE, _SLOPE = 0.43, 0.5  # of the smoothed step: how far a pixel's colour may be trusted, how sharp the outline is
+_LEAST_VARIANCE = 0.15  # of a segment squared
+_NEAREST_M = 0.05
+_SAME_LINE = 0.25  # weight of one line: neighbouring lines see the same light and the same clutter
+
+
+@njit(nogil=True, cache=True)
+def _segment_odds(
+    u: float, v: float, n: Array, reach: Array, image: Array, odds: Array, step_px: int, out: Array
+) -> int:
+    """Write the summed log-odds of 19 segments along a line; returns how many of them lie in the image."""
+    height, width = image.shape[0], image.shape[1]
+    seen = 0
+    for k in range(-_SEGMENTS, _SEGMENTS + 1):
+        total, inside = 0.0, 0
+        middle = k * step_px
+        if -reach[0] <= middle <= reach[1]:
+            for j in range(step_px):
+                along = middle + j - 0.5 * (step_px - 1)
+                column, row = round(u + along * n[0]), round(v + along * n[1])
+                if row < 0 or column < 0 or row >= height or column >= width:
+                    continue
+                cell = ((image[row, column, 0] >> 4) << 8) | ((image[row, column, 1] >> 4) << 4)
+                total += odds[cell | (image[row, column, 2] >> 4)]
+                inside += 1
+        out[k + _SEGMENTS] = total
+        seen += 1 if inside > 0 else 0
+    return seen
+
+
+@njit(nogil=True, cache=True)
+def _where(line: Array, step: Array, out: Array) -> bool:
+    """Write mean and variance (segments) of the outline's place on a line; False where it ends nowhere on it."""
+    count = 2 * _OFFSETS + 1
+    chance = np.zeros(count)
+    best, top = -1, -1e30
+    for d in range(count):
+        total = 0.0
+        for k in range(2 * _SEGMENTS + 1):
+            h = step[k - d + count - 1]
+            total += np.log(h * line[k] + (1.0 - h) * (1.0 - line[k]))
+        chance[d] = total
+        if total > top:
+            top, best = total, d
+    if best == 0 or best == count - 1:
+        return False
+    whole, mean, square = 0.0, 0.0, 0.0
+    for d in range(count):
+        p = np.exp(chance[d] - top)
+        whole += p
+        mean += p * (d - _OFFSETS)
+        square += p * (d - _OFFSETS) * (d - _OFFSETS)
+    out[0] = mean / whole
+    out[1] = max(square / whole - out[0] * out[0], 0.0) + _LEAST_VARIANCE
+    return True
+
+
+@njit(nogil=True, cache=True)
+def sense(
+    points: Array, normals: Array, reach: Array, R: Array, t: Array, cam: Array, image: Array, odds: Array,
+    step_px: int, out: Array,
+) -> int:  # fmt: skip
+    """For each point of an outline, where along its normal the object's colours end.
+
+    Args:
+        points: (N, 3) float64 about the object's centre.
+        normals: (N, 2) float64 unit in the image, outwards.
+        reach: (N, 2) float64, see ``Contour``.
+        R: (3, 3) float64 rotation of cam_from_centre.
+        t: (3,) float64 metres.
+        cam: (4,) float64 fx, fy, cx, cy.
+        image: (H, W, 3) uint8.
+        odds: (4096,) float32 log-odds of a colour's cell.
+        step_px: Length of a segment.
+        out: (N, 4) float64, becomes (u, v) of the place found, its variance in squared pixels and 1, or 0 where the
+            line says nothing.
+
+    Returns:
+        How many lines say something.
+    """
+    span = 2 * _OFFSETS + 2 * _SEGMENTS + 1
+    step = np.empty(span)
+    for k in range(span):
+        x = k - (2 * _OFFSETS) - _SEGMENTS + _OFFSETS
+        step[k] = 0.5 - _AMPLITUDE * np.tanh(x / (2.0 * _SLOPE))
+    line, place, p = np.empty(2 * _SEGMENTS + 1), np.empty(2), np.empty(3)
+    found = 0
+    for i in range(points.shape[0]):
+        out[i, 3] = 0.0
+        for k in range(3):
+            p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2] + t[k]
+        if p[2] < _NEAREST_M:
+            continue
+        u, v = cam[0] * p[0] / p[2] + cam[2], cam[1] * p[1] / p[2] + cam[3]
+        if u < 0 or v < 0 or u > image.shape[1] - 1 or v > image.shape[0] - 1:
+            continue
+        if _segment_odds(u, v, normals[i], reach[i], image, odds, step_px, line) < _OFFSETS:
+            continue
+        for k in range(line.shape[0]):
+            line[k] = 1.0 / (1.0 + np.exp(-line[k]))
+        if _where(line, step, place):
+            out[i, 0] = u + place[0] * step_px * normals[i, 0]
+            out[i, 1] = v + place[0] * step_px * normals[i, 1]
+            out[i, 2] = place[1] * step_px * step_px
+            out[i, 3] = 1.0
+            found += 1
+    return found
+
+
+@njit(nogil=True, cache=True)
+def _image_row(p: Array, t: Array, cam: Array, n: Array, at: Array, direction: Array) -> float:
+    """Write how a point moves along ``n`` (2,) in the image; returns how far it is from ``at`` along it, pixels."""
+    x, y, z = p[0] + t[0], p[1] + t[1], p[2] + t[2]
+    du, dv = at[0] - (cam[0] * x / z + cam[2]), at[1] - (cam[1] * y / z + cam[3])
+    direction[0], direction[1] = n[0] * cam[0] / z, n[1] * cam[1] / z
+    direction[2] = -(n[0] * cam[0] * x + n[1] * cam[1] * y) / (z * z)
+    return n[0] * du + n[1] * dv
+
+
+@njit(nogil=True, cache=True)
+def line_rows(
+    points: Array, normals: Array, R: Array, t: Array, cam: Array, lines: Array, cut_px: float, H: Array, g: Array
+) -> None:
+    """Add one row for each line of ``sense``; ``cut_px`` is the scale of the Geman-McClure weight."""
+    p, d = np.empty(3), np.empty(3)
+    for i in range(points.shape[0]):
+        if lines[i, 3] == 0.0:
+            continue
+        for k in range(3):
+            p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2]
+        if p[2] + t[2] < _NEAREST_M:
+            continue
+        residual = _image_row(p, t, cam, normals[i], lines[i, :2], d)
+        cut = cut_px * cut_px
+        robust = cut / (cut + residual * residual)
+        add_row(p, d, residual, _SAME_LINE * robust * robust / lines[i, 2], H, g)
+
+
+@njit(nogil=True, cache=True)
+def place_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, trust: Array, H: Array, g: Array) -> None:
+    """Add two reprojection rows for each point (N, 3) that was seen at ``places`` (N, 2) pixels, scale included.
+
+    ``trust`` is (2,): standard deviation and scale of the Geman-McClure weight, pixels.
+    """
+    p, d, n = np.empty(3), np.empty(3), np.zeros(2)
+    cut = trust[1] * trust[1]
+    for i in range(points.shape[0]):
+        for k in range(3):
+            p[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2]
+        if p[2] + t[2] < _NEAREST_M:
+            continue
+        n[0], n[1] = 1.0, 0.0
+        du = _image_row(p, t, cam, n, places[i], d)
+        n[0], n[1] = 0.0, 1.0
+        dv = _image_row(p, t, cam, n, places[i], d)
+        robust = cut / (cut + du * du + dv * dv)
+        weight = robust * robust / (trust[0] * trust[0])
+        add_row(p, d, dv, weight, H, g)
+        n[0], n[1] = 1.0, 0.0
+        _image_row(p, t, cam, n, places[i], d)
+        add_row(p, d, du, weight, H, g)
+
+
+@njit(nogil=True, cache=True)
+def _prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
+    """Hold a pose near where it started: ``prior`` (4,) inverse variances of turn, of shift across and along the view."""
+    ray = t0 / np.sqrt(t0[0] * t0[0] + t0[1] * t0[1] + t0[2] * t0[2])
+    w = np.zeros(3)  # half of the cross products of the two frames' axes: a small turn from R to R0
+    for k in range(3):
+        w[0] += 0.5 * (R[1, k] * R0[2, k] - R[2, k] * R0[1, k])
+        w[1] += 0.5 * (R[2, k] * R0[0, k] - R[0, k] * R0[2, k])
+        w[2] += 0.5 * (R[0, k] * R0[1, k] - R[1, k] * R0[0, k])
+    for i in range(3):
+        H[i, i] += prior[0]
+        g[i] += prior[0] * w[i]
+        for j in range(3):
+            power = (prior[2] - prior[1]) * ray[i] * ray[j] + (prior[1] if i == j else 0.0)
+            if j <= i:
+                H[3 + i, 3 + j] += power
+            g[3 + i] += power * (t0[j] - t[j])
+
+
+@njit(nogil=True, cache=True)
+def refine_by_picture(
+    outline: Array, normals: Array, reach: Array, texture: Array, places: Array, R: Array, t: Array, image: Array,
+    odds: Array, cam: Array, plan: Array, trust: Array, prior: Array, H: Array,
+) -> None:  # fmt: skip
+    """Move a pose (R, t in place) so that outline and texture fit the colour image; two steps a round of lines.
+
+    Args:
+        outline: (N, 3), see ``sense``, as are normals, reach, R, t, image, odds and cam.
+        normals: (N, 2).
+        reach: (N, 2).
+        texture: (M, 3) float64 points about the centre that were found again in the image.
+        places: (M, 2) float64 pixels where they were found.
+        R: (3, 3).
+        t: (3,).
+        image: (H, W, 3).
+        odds: (4096,).
+        cam: (4,).
+        plan: (P, 2) float64, one round each: length of a segment and robust scale, pixels.
+        trust: See ``place_rows``.
+        prior: (3,) inverse variances of turn, shift across and shift along the view, about the start.
+        H: (6, 6) float64, becomes the information of the last step, without the prior (lower half).
+    """
+    R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.shape[0], 4))
+    g, step = np.zeros(6), np.zeros(6)
+    for k in range(plan.shape[0]):
+        sense(outline, normals, reach, R, t, cam, image, odds, int(plan[k, 0]), lines)
+        for _ in range(2):
+            H[:] = 0.0
+            g[:] = 0.0
+            line_rows(outline, normals, R, t, cam, lines, plan[k, 1], H, g)
+            place_rows(texture, places, R, t, cam, trust, H, g)
+            held = H.copy()
+            _prior_rows(R, t, R0, t0, prior, held, g)
+            if not solve6(held, g, step):
+                break
+            turn_by(step[:3], R)
+            t += step[3:]
