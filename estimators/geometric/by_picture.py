@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.colours import Colours, histogram, learned, log_odds
-from estimators.geometric.contour import find_contour
+from estimators.geometric.colours import CELLS, Colours, histogram, learned, smooth
+from estimators.geometric.contour import find_contour, inner_colours
 from estimators.geometric.region import refine_by_picture
 from schemas.arrays import Array
 
@@ -45,32 +45,28 @@ def moved_by_picture(
         images: The frame.
         plan: ``COARSE_PLAN`` or ``FINE_PLAN``.
     """
-    contour = find_contour(look, placement)
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
     sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture[0]))))
     trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
     prior = 1 / np.array([_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA]) ** 2
-    lines = (contour.points, contour.normals, contour.reach_px) if model.parts.region else _NO_LINES
-    odds = odds_about(model, look, images)
+    contour = find_contour(look, placement)
+    inside, outside = colours_about(model, look, images)
+    mix = model.palette.mix(inner_colours(contour, look))
     refine_by_picture(
-        *lines, *texture, R, t, images.level(0), odds, images.cam, plan, trust, prior, information
-    )
+        contour.points, contour.normals, contour.reach_px, *texture, R, t, images.level(0), inside, mix, outside,
+        images.cam, plan, trust, prior, information,
+    )  # fmt: skip
     return R, t, information
 
 
-_NO_LINES = (np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2)))
-
-
-def odds_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> Array:
-    """(4096,) log-odds that a colour is the object's and not of what surrounds it, there and now."""
-    known = images.colours
-    near = surroundings(look, images)
-    inside = model.palette if known is None else known.inside
+def colours_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> tuple[Array, Array]:
+    """(4096, K) shares of cells in each of the object's colours and (4096,) in what surrounds it, there and now."""
+    known, near = images.colours, surroundings(look, images)
+    inside = model.palette.seen(None if known is None else known.inside)
     if near is None:
-        outside = np.full_like(inside, 1 / len(inside)) if known is None else known.outside
-    else:
-        outside = near if known is None else np.float32(_NOW) * near + np.float32(1 - _NOW) * known.outside
-    return log_odds(inside, outside)
+        near = np.full(CELLS, 1 / CELLS, np.float32) if known is None else known.outside
+    outside = near if known is None else np.float32(_NOW) * near + np.float32(1 - _NOW) * known.outside
+    return inside, smooth(outside)
 
 
 def surroundings(look: "Look", images: "FrameImages") -> Array | None:

@@ -9,10 +9,9 @@ from schemas.arrays import Array
 BINS = 16
 CELLS = BINS**3
 COLOURS_BYTES = 2 * CELLS
-_LIGHTS = (0.45, 0.6, 0.75, 0.9, 1.05)  # how bright a mesh's colour may look
 _RATE = 0.2
-_FLOOR = 3e-4  # a share that chance gives any colour
-_MOST = 2.0  # a logarithm: neighbouring pixels are one piece of evidence, no single one is certain
+FLOOR = 3e-4  # a share that chance gives any colour
+MOST = 2.0  # a logarithm: neighbouring pixels are one piece of evidence, no single one is certain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,10 +54,10 @@ def histogram(rgb: Array) -> Array:
     return _shares(np.bincount(cells(rgb), minlength=CELLS).astype(np.float32))
 
 
-def palette(rgb: Array) -> Array:
-    """(4096,) float32 shares that a mesh's colours (N, 3) uint8 may have in light and shadow."""
-    lit = [np.clip(rgb.astype(np.float32) * light, 0, 255).astype(np.uint8) for light in _LIGHTS]
-    return _smooth(histogram(np.concatenate(lit)))
+def log_odds(inside: Array, outside: Array) -> Array:
+    """(4096,) float32 logarithm of the odds that a pixel of a cell is the object's, between -2 and 2."""
+    odds = np.log((inside + np.float32(FLOOR)) / (outside + np.float32(FLOOR)))
+    return np.clip(odds, -MOST, MOST).astype(np.float32)
 
 
 def learned(before: Colours | None, inside: Array, outside: Array) -> Colours:
@@ -71,17 +70,11 @@ def learned(before: Colours | None, inside: Array, outside: Array) -> Colours:
     )
 
 
-def log_odds(inside: Array, outside: Array) -> Array:
-    """(4096,) float32 logarithm of the odds that a pixel of a cell is the object's, between -2 and 2."""
-    odds = np.log((_smooth(inside) + np.float32(_FLOOR)) / (_smooth(outside) + np.float32(_FLOOR)))
-    return np.clip(odds, -_MOST, _MOST).astype(np.float32)
-
-
 def _shares(counts: Array) -> Array:
     return counts / max(float(counts.sum()), 1e-9)
 
 
-def _smooth(shares: Array) -> Array:
+def smooth(shares: Array) -> Array:
     """Blurred over neighbouring cells: a sensor's noise is as wide as a third of one."""
     cube = shares.reshape(BINS, BINS, BINS)
     for axis in range(3):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _POINTS = 150
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
 _BLUR_PX = 1.5
+_INNER_PX = np.array([1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 10.0, 12.0])
 _FARTHEST_PX = 80  # of the crop, along a line
 _SKIN_PX = 2  # outlines of the render are jagged: crossings nearer than this are none
 
@@ -28,11 +29,13 @@ class Contour:
         normals: (N, 2) float64 in the image, unit, outwards.
         reach_px: (N, 2) float64 pixels of the frame along the normal, inwards and outwards, until the render
             leaves or enters the object again.
+        at_px: (N, 2) float64 where they are in the crop.
     """
 
     points: Array
     normals: Array
     reach_px: Array
+    at_px: Array
 
 
 def find_contour(look: "Look", placement: "Placement") -> Contour:
@@ -53,7 +56,18 @@ def find_contour(look: "Look", placement: "Placement") -> Contour:
     seen = np.column_stack([(at - K[:2, 2]) / [K[0, 0], K[1, 1]] * z[:, None], z])
     points = np.ascontiguousarray((seen - placement.t) @ placement.R)
     reach = _reach(mask, np.ascontiguousarray(at), normals) / look.crop.zoom
-    return Contour(points, normals, reach)
+    return Contour(points, normals, reach, at)
+
+
+def inner_colours(contour: Contour, look: "Look") -> Array:
+    """(N, 8, 3) uint8 colours of the render along the inner half of each line; its first one where it ends sooner."""
+    size = look.mask.shape[0]
+    way = 0.5 + np.minimum(_INNER_PX, contour.reach_px[:, :1] * look.crop.zoom - 2)
+    at = np.rint(contour.at_px[:, None] - np.maximum(way, 1.0)[..., None] * contour.normals[:, None])
+    columns, rows = np.clip(at.astype(np.int64), 0, size - 1).transpose(2, 0, 1)
+    drawn = look.mask[rows, columns]
+    colours = look.picture[rows, columns]
+    return np.where(drawn[..., None], colours, colours[:, :1])
 
 
 @njit(nogil=True, cache=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.colours import palette
 from estimators.geometric.likeness import shape_turns
+from estimators.geometric.palette import Palette, make_palette
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, find_axis, sample
@@ -35,7 +35,7 @@ class ObjectModel:
         textured: Whether the mesh has colours worth comparing.
         surface: Points spread over the mesh.
         wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
-        palette: (4096,) float32 shares of the colours that it may have in the image, see ``colours``.
+        palette: Its few colours, and what they may look like in the image.
         parts: What of the estimator is at work.
     """
 
@@ -48,7 +48,7 @@ class ObjectModel:
     textured: bool
     surface: Surface
     wheel: Wheel | None
-    palette: Array
+    palette: Palette
     parts: Parts
 
 
@@ -62,5 +62,5 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
     wheel = None if axis is None else make_wheel(surface, axis)
     mix = best_mix(views.rgb, views.mask)
-    colours = palette(views.rgb[views.mask])
+    colours = make_palette(views.rgb[views.mask])
     return ObjectModel(item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, parts or Parts())

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from estimators.geometric.colours import FLOOR, MOST
 from estimators.geometric.solve import add_row, solve6, turn_by
 from schemas.arrays import Array
 
@@ -16,13 +17,14 @@ _SAME_LINE = 0.25  # weight of one line: neighbouring lines see the same light a
 
 @njit(nogil=True, cache=True)
 def _segment_odds(
-    u: float, v: float, n: Array, reach: Array, image: Array, odds: Array, step_px: int, out: Array
-) -> int:
+    u: float, v: float, n: Array, reach: Array, image: Array, inside: Array, mix: Array, outside: Array, step_px: int,
+    out: Array,
+) -> int:  # fmt: skip
     """Write the summed log-odds of 19 segments along a line; returns how many of them lie in the image."""
     height, width = image.shape[0], image.shape[1]
     seen = 0
     for k in range(-_SEGMENTS, _SEGMENTS + 1):
-        total, inside = 0.0, 0
+        total, count = 0.0, 0
         middle = k * step_px
         if -reach[0] <= middle <= reach[1]:
             for j in range(step_px):
@@ -31,10 +33,14 @@ def _segment_odds(
                 if row < 0 or column < 0 or row >= height or column >= width:
                     continue
                 cell = ((image[row, column, 0] >> 4) << 8) | ((image[row, column, 1] >> 4) << 4)
-                total += odds[cell | (image[row, column, 2] >> 4)]
-                inside += 1
+                cell |= image[row, column, 2] >> 4
+                own = 0.0
+                for c in range(mix.shape[0]):
+                    own += mix[c] * inside[cell, c]
+                total += min(MOST, max(-MOST, np.log((own + FLOOR) / (outside[cell] + FLOOR))))
+                count += 1
         out[k + _SEGMENTS] = total
-        seen += 1 if inside > 0 else 0
+        seen += 1 if count > 0 else 0
     return seen
 
 
@@ -67,8 +73,8 @@ def _where(line: Array, step: Array, out: Array) -> bool:
 
 @njit(nogil=True, cache=True)
 def sense(
-    points: Array, normals: Array, reach: Array, R: Array, t: Array, cam: Array, image: Array, odds: Array,
-    step_px: int, out: Array,
+    points: Array, normals: Array, reach: Array, R: Array, t: Array, cam: Array, image: Array, inside: Array,
+    mix: Array, outside: Array, step_px: int, out: Array,
 ) -> int:  # fmt: skip
     """For each point of an outline, where along its normal the object's colours end.
 
@@ -80,7 +86,9 @@ def sense(
         t: (3,) float64 metres.
         cam: (4,) float64 fx, fy, cx, cy.
         image: (H, W, 3) uint8.
-        odds: (4096,) float32 log-odds of a colour's cell.
+        inside: (4096, K) float32 shares of a colour's cell in each of the object's colours.
+        mix: (N, K) float32 how much of each colour is expected along the inner half of a line.
+        outside: (4096,) float32 shares of the surroundings.
         step_px: Length of a segment.
         out: (N, 4) float64, becomes (u, v) of the place found, its variance in squared pixels and 1, or 0 where the
             line says nothing.
@@ -104,7 +112,7 @@ def sense(
         u, v = cam[0] * p[0] / p[2] + cam[2], cam[1] * p[1] / p[2] + cam[3]
         if u < 0 or v < 0 or u > image.shape[1] - 1 or v > image.shape[0] - 1:
             continue
-        if _segment_odds(u, v, normals[i], reach[i], image, odds, step_px, line) < _OFFSETS:
+        if _segment_odds(u, v, normals[i], reach[i], image, inside, mix[i], outside, step_px, line) < _OFFSETS:
             continue
         for k in range(line.shape[0]):
             line[k] = 1.0 / (1.0 + np.exp(-line[k]))
@@ -193,12 +201,12 @@ def _prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array
 @njit(nogil=True, cache=True)
 def refine_by_picture(
     outline: Array, normals: Array, reach: Array, texture: Array, places: Array, R: Array, t: Array, image: Array,
-    odds: Array, cam: Array, plan: Array, trust: Array, prior: Array, H: Array,
+    inside: Array, mix: Array, outside: Array, cam: Array, plan: Array, trust: Array, prior: Array, H: Array,
 ) -> None:  # fmt: skip
     """Move a pose (R, t in place) so that outline and texture fit the colour image; two steps a round of lines.
 
     Args:
-        outline: (N, 3), see ``sense``, as are normals, reach, R, t, image, odds and cam.
+        outline: (N, 3), see ``sense``, as are normals, reach, R, t, image, inside, mix, outside and cam.
         normals: (N, 2).
         reach: (N, 2).
         texture: (M, 3) float64 points about the centre that were found again in the image.
@@ -206,7 +214,9 @@ def refine_by_picture(
         R: (3, 3).
         t: (3,).
         image: (H, W, 3).
-        odds: (4096,).
+        inside: (4096, K).
+        mix: (N, K).
+        outside: (4096,).
         cam: (4,).
         plan: (P, 2) float64, one round each: length of a segment and robust scale, pixels.
         trust: See ``place_rows``.
@@ -216,7 +226,7 @@ def refine_by_picture(
     R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.shape[0], 4))
     g, step = np.zeros(6), np.zeros(6)
     for k in range(plan.shape[0]):
-        sense(outline, normals, reach, R, t, cam, image, odds, int(plan[k, 0]), lines)
+        sense(outline, normals, reach, R, t, cam, image, inside, mix, outside, int(plan[k, 0]), lines)
         for _ in range(2):
             H[:] = 0.0
             g[:] = 0.0
