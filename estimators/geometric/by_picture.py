@@ -15,11 +15,14 @@ if TYPE_CHECKING:
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import FrameImages
 
-# length of a segment and robust scale, pixels of the frame
-COARSE_PLAN = np.array([[5.0, 20.0], [3.0, 10.0], [2.0, 6.0]])
-FINE_PLAN = np.array([[2.0, 5.0], [1.0, 3.0], [1.0, 2.0]])
+# length of a segment, robust scales of outline and texture, pixels of the frame; where there is enough texture it goes
+# first, so that the edge of something in front is not taken for the outline
+_WIDE = np.array([[5.0, 16.0, 20.0], [3.0, 10.0, 8.0], [2.0, 6.0, 4.0]])
+_WIDE_TEXTURED = np.array([[0.0, 1.0, 20.0], [0.0, 1.0, 6.0], [2.0, 6.0, 4.0]])
+_CLOSE = np.array([[2.0, 5.0, 8.0], [1.0, 3.0, 4.0], [1.0, 2.0, 3.0]])
+_TEXTURED_CORNERS = 15
 _TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA = np.radians(6.0), 0.02, 0.02  # of what motion predicts
-_PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.8, 2.0, 4.0  # of the crop
+_PIXEL_SIGMA, _FEW_SIGMA = 0.8, 2.0  # of the crop
 _MANY_CORNERS = 30
 _APART = np.ones((9, 9), np.uint8)
 _INNER = np.ones((5, 5), np.uint8)
@@ -33,7 +36,8 @@ def moved_by_picture(
     placement: "Placement",
     texture: tuple[Array, Array],
     images: "FrameImages",
-    plan: Array,
+    *,
+    wide: bool,
 ) -> tuple[Array, Array, Array]:
     """Rotation and translation after one pass by outline and texture, and the information about them.
 
@@ -43,18 +47,18 @@ def moved_by_picture(
         placement: Where it may be.
         texture: (M, 3) points about the centre and (M, 2) pixels of the frame where they were found.
         images: The frame.
-        plan: ``COARSE_PLAN`` or ``FINE_PLAN``.
+        wide: For a first pass, from farther away.
     """
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
     sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture[0]))))
-    trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
+    plan = (_WIDE_TEXTURED if len(texture[0]) >= _TEXTURED_CORNERS else _WIDE) if wide else _CLOSE
     prior = 1 / np.array([_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA]) ** 2
     contour = find_contour(look, placement)
     inside, outside = colours_about(model, look, images)
     mix = model.palette.mix(inner_colours(contour, look))
     refine_by_picture(
         contour.points, contour.normals, contour.reach_px, *texture, R, t, images.level(0), inside, mix, outside,
-        images.cam, plan, trust, prior, information,
+        images.cam, plan, sigma / look.crop.zoom, prior, information,
     )  # fmt: skip
     return R, t, information
 

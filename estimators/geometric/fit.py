@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from estimators.geometric.align import refine
-from estimators.geometric.by_picture import COARSE_PLAN, FINE_PLAN, moved_by_picture
+from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.picture_score import weigh_by_picture
@@ -62,6 +62,7 @@ class Fit:
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
         covariance: (6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame.
+        blind: Whether there was no depth.
     """
 
     placement: Placement
@@ -69,6 +70,7 @@ class Fit:
     corners: int
     look: "Look"
     covariance: Array
+    blind: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +202,8 @@ def fit(
     if look is None or not np.isfinite(placement.t).all():
         return None
     evidence = (weigh if images.sees_depth else weigh_by_picture)(look, placement, images)
-    return Fit(placement, evidence, corners, look, covariance_of(information, placement, model.center_m))
+    covariance = covariance_of(information, placement, model.center_m)
+    return Fit(placement, evidence, corners, look, covariance, not images.sees_depth)
 
 
 def _moved(
@@ -208,8 +211,8 @@ def _moved(
 ) -> tuple[Placement, Array]:
     """The placement after one pass and the information about it; the wide one needs only every third point."""
     if not images.sees_depth:
-        steps = COARSE_PLAN if plan is _COARSE else FINE_PLAN
-        moved, shifted, information = moved_by_picture(model, look, placement, found, images, steps)
+        wide = plan is _COARSE
+        moved, shifted, information = moved_by_picture(model, look, placement, found, images, wide=wide)
         return Placement(moved, shifted), information
     texture, places = found
     every = 3 if plan is _COARSE else 1

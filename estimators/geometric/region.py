@@ -201,7 +201,7 @@ def _prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array
 @njit(nogil=True, cache=True)
 def refine_by_picture(
     outline: Array, normals: Array, reach: Array, texture: Array, places: Array, R: Array, t: Array, image: Array,
-    inside: Array, mix: Array, outside: Array, cam: Array, plan: Array, trust: Array, prior: Array, H: Array,
+    inside: Array, mix: Array, outside: Array, cam: Array, plan: Array, sigma: float, prior: Array, H: Array,
 ) -> None:  # fmt: skip
     """Move a pose (R, t in place) so that outline and texture fit the colour image; two steps a round of lines.
 
@@ -218,15 +218,18 @@ def refine_by_picture(
         mix: (N, K).
         outside: (4096,).
         cam: (4,).
-        plan: (P, 2) float64, one round each: length of a segment and robust scale, pixels.
-        trust: See ``place_rows``.
+        plan: (P, 3) float64, one round each: length of a segment (0 leaves the outline out), robust scales of
+            outline and texture, pixels.
+        sigma: Standard deviation of the texture's places, pixels.
         prior: (3,) inverse variances of turn, shift across and shift along the view, about the start.
         H: (6, 6) float64, becomes the information of the last step, without the prior (lower half).
     """
     R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.shape[0], 4))
-    g, step = np.zeros(6), np.zeros(6)
+    g, step, trust = np.zeros(6), np.zeros(6), np.empty(2)
     for k in range(plan.shape[0]):
-        sense(outline, normals, reach, R, t, cam, image, inside, mix, outside, int(plan[k, 0]), lines)
+        if plan[k, 0] > 0.0:
+            sense(outline, normals, reach, R, t, cam, image, inside, mix, outside, int(plan[k, 0]), lines)
+        trust[0], trust[1] = sigma, plan[k, 2]
         for _ in range(2):
             H[:] = 0.0
             g[:] = 0.0

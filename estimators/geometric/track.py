@@ -106,6 +106,8 @@ def _tracked(
         memory = on_probation(model, memory, found.placement)
     else:
         memory = watched(memory, shift)
+    if found.blind and score < TRUSTED:  # an outline alone may slip far: motion is believed more
+        turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
     memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=0)
     if is_decoy(memory):
         return _lost(replace(memory, probation=0, tries=0))
