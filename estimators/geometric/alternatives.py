@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from estimators.geometric.elsewhere import elsewhere_by_picture
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
@@ -57,6 +58,8 @@ def elsewhere(
 
     First a grid about the predicted pose, then pieces of the scene that could be the object, turned any way.
     """
+    if not images.sees_depth:
+        return elsewhere_by_picture(model, memory, predicted, score, images, renderer)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)
 

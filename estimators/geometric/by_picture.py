@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.colours import CELLS, Colours, histogram, learned, smooth
+from estimators.geometric.colours import CELLS, histogram, learned, smooth
 from estimators.geometric.contour import find_contour, inner_colours
+from estimators.geometric.keyframe import keyframe_after
 from estimators.geometric.region import refine_by_picture
+from estimators.geometric.seen import Seen
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def moved_by_picture(
 
 def colours_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> tuple[Array, Array]:
     """(4096, K) shares of cells in each of the object's colours and (4096,) in what surrounds it, there and now."""
-    known, near = images.colours, surroundings(look, images)
+    known, near = None if images.seen is None else images.seen.colours, surroundings(look, images)
     inside = model.palette.seen(None if known is None else known.inside)
     if near is None:
         near = np.full(CELLS, 1 / CELLS, np.float32) if known is None else known.outside
@@ -89,11 +91,12 @@ def in_frame(look: "Look", images: "FrameImages") -> Array:
     return ((rows >= 0) & (rows <= height - 1))[:, None] & ((columns >= 0) & (columns <= width - 1))[None]
 
 
-def colours_after(look: "Look", images: "FrameImages") -> Colours | None:
-    """The colours of an object and of what surrounds it after a frame with a trusted pose."""
+def seen_after(look: "Look", placement: "Placement", images: "FrameImages") -> Seen | None:
+    """What is known of an object after a frame with a trusted pose; None where the frame shows too little."""
     inner = cv2.erode(look.mask.astype(np.uint8), _INNER, borderValue=0) > 0
     inner &= in_frame(look, images)
-    near = surroundings(look, images)
+    near, before = surroundings(look, images), images.seen
     if near is None or inner.sum() < _LEAST_PIXELS:
-        return images.colours
-    return learned(images.colours, histogram(look.crop.rgb[inner]), near)
+        return before
+    colours = learned(None if before is None else before.colours, histogram(look.crop.rgb[inner]), near)
+    return Seen(colours, keyframe_after(None if before is None else before.key, look, placement))

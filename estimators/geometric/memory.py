@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimators.geometric.colours import COLOURS_BYTES
+from estimators.geometric.seen import SEEN_BYTES
 from schemas.arrays import Array
 
 _VERSION = 3
@@ -44,7 +44,7 @@ class Memory:
         found_m: (3,) float64 where it was found, centre, camera's frame.
         decoy_m: (3,) float64 where something stands that only looks like the object.
         decoy_frames: For how many frames that is still believed.
-        colours: Its colours and those around it as trusted frames showed them, see ``Colours.pack``; empty before.
+        seen: What trusted frames without depth showed of it, see ``Seen.pack``; empty before the first.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -68,7 +68,7 @@ class Memory:
     rotation: Array = field(default_factory=lambda: np.eye(3))
     translation_m: Array = field(default_factory=_zeros)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
-    colours: bytes = b""
+    seen: bytes = b""
 
     def pack(self) -> bytes:
         """The same as bytes."""
@@ -77,12 +77,12 @@ class Memory:
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad)
         watch = (self.probation, self.still, self.decoy_frames)
-        return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns) + self.colours
+        return _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns) + self.seen
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) not in (_LAYOUT.size, _LAYOUT.size + COLOURS_BYTES):
+        if data is None or len(data) not in (_LAYOUT.size, _LAYOUT.size + SEEN_BYTES):
             return None
         version, captured_ns, *rest = _LAYOUT.unpack(data[: _LAYOUT.size])
         values = np.array(rest[_COUNTS:])
@@ -110,5 +110,5 @@ class Memory:
             decoy_m=values[24:27],
             tone=values[27:29],
             turns=values[29:].astype(np.float32),
-            colours=data[_LAYOUT.size :],
+            seen=data[_LAYOUT.size :],
         )

@@ -10,6 +10,7 @@ from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, find_axis, sample
 from estimators.geometric.sweep import Wheel, make_wheel
+from estimators.geometric.templates import Templates, make_templates
 from estimators.geometric.views import Views, different, make_views
 from estimators.mesh import Mesh
 from estimators.rendering import Renderer
@@ -36,6 +37,7 @@ class ObjectModel:
         surface: Points spread over the mesh.
         wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
         palette: Its few colours, and what they may look like in the image.
+        templates: Small pictures of it as points, to look for it in the colour image.
         parts: What of the estimator is at work.
     """
 
@@ -49,6 +51,7 @@ class ObjectModel:
     surface: Surface
     wheel: Wheel | None
     palette: Palette
+    templates: Templates
     parts: Parts
 
 
@@ -63,4 +66,7 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     wheel = None if axis is None else make_wheel(surface, axis)
     mix = best_mix(views.rgb, views.mask)
     colours = make_palette(views.rgb[views.mask])
-    return ObjectModel(item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, parts or Parts())
+    templates = make_templates(views, mesh.diameter_m)
+    return ObjectModel(
+        item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, templates, parts or Parts()
+    )

@@ -36,7 +36,7 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     inside = (places[:, 0] > max(0, left)) & (places[:, 0] < min(size - 1, right))
     inside &= (places[:, 1] > max(0, top)) & (places[:, 1] < min(size - 1, bottom))
     if inside.sum() < _LEAST_POINTS:
-        return Evidence(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0))
+        return Evidence(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), blind=True)
     seen, drawn = _logs(_at(look.crop.rgb, places)), _logs(look.rgb.astype(np.float64))
     off = seen - drawn
     ratios, light = off[:, (0, 2)] - off[:, 1:2], off.mean(axis=1)
@@ -58,6 +58,7 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
         relief=relief,
         tint=tint,
         tone=tuple(np.median(ratios[fits], axis=0)) if fits.any() else (0.0, 0.0),
+        blind=True,
     )
 
 

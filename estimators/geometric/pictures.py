@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from estimators.geometric.colours import Colours
+from estimators.geometric.seen import Seen
 from schemas import Frame
 from schemas.arrays import Array, checked
 
@@ -25,14 +25,14 @@ class FrameImages:
         cam: (4,) float64 fx, fy, cx, cy.
         depth_m: (H, W) float32, 0 where unknown.
         sees_depth: Whether any depth is known; where not, the colour image alone must do.
-        colours: What is known of the colours of the object that is looked at; None where nothing is.
+        seen: What earlier frames showed of the object that is looked at; None where nothing is known.
     """
 
     def __init__(self, frame: Frame, depth_m: Array | None) -> None:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        self.colours: Colours | None = None
+        self.seen: Seen | None = None
         if depth_m is None:
             depth_m = np.zeros((camera.height, camera.width), np.float32)
         known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
@@ -40,14 +40,14 @@ class FrameImages:
         self.sees_depth = bool(self.depth_m.max() > 0)
         self._levels = [frame.rgb]
 
-    def of(self, colours: Colours | None, *, depth: bool) -> "FrameImages":
-        """The same images as one object looks at them: beside its colours, and without depth where it is not to use it."""
-        seen = copy(self)
-        seen.colours = colours
+    def beside(self, seen: Seen | None, *, depth: bool) -> "FrameImages":
+        """The same images beside what is known of one object, and without depth where it is not to be used."""
+        images = copy(self)
+        images.seen = seen
         if not depth and self.sees_depth:
-            seen.depth_m = checked("depth_m", np.zeros_like(self.depth_m), self.depth_m.shape, np.float32)
-            seen.sees_depth = False
-        return seen
+            images.depth_m = checked("depth_m", np.zeros_like(self.depth_m), self.depth_m.shape, np.float32)
+            images.sees_depth = False
+        return images
 
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""

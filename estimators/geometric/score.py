@@ -18,7 +18,7 @@ _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
 _FLAT = 0.01
 _TINT = 0.03  # a variance of colour that is half worth comparing
-_LIKENESS_FLOOR = 0.35
+_LIKENESS_FLOOR, _BLIND_FLOOR = 0.35, 0.1
 _TONE_FREE, _TONE = 0.1, 0.3  # of a logarithm: what light and view may change, and what another colour does
 
 
@@ -36,6 +36,7 @@ class Evidence:
         relief: How much contrast the mesh has there to compare, 0 to 1.
         tint: How much its colour varies there, 0 to 1.
         tone: (red, blue) mean logarithm of their ratios to green, image less mesh, over the inliers.
+        blind: Whether there was no depth: colours must then tell more.
     """
 
     inlier: float
@@ -47,6 +48,7 @@ class Evidence:
     relief: float
     tint: float
     tone: tuple[float, float]
+    blind: bool = False
 
     @property
     def geometry(self) -> float:
@@ -73,7 +75,8 @@ def score_of(evidence: Evidence, usual: "Memory") -> float:
     again, in proportion to the level that they had while the track was good, times how near their tone is to
     what it was then. The mesh is the only reference: nothing learned from the images can certify a drift.
     """
-    ratio = (evidence.likeness + _LIKENESS_FLOOR) / (usual.likeness + _LIKENESS_FLOOR)
+    floor = _BLIND_FLOOR if evidence.blind else _LIKENESS_FLOOR
+    ratio = (evidence.likeness + floor) / (usual.likeness + floor)
     agreement = 1 - evidence.telling * (1 - min(1.0, ratio))
     off = np.hypot(evidence.tone[0] - usual.tone[0], evidence.tone[1] - usual.tone[1]) if usual.good else 0.0
     tone = np.exp(-0.5 * max(0.0, off - _TONE_FREE) ** 2 / _TONE**2)

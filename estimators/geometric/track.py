@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
-from estimators.geometric.by_picture import colours_after
-from estimators.geometric.colours import Colours
+from estimators.geometric.by_picture import seen_after
 from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
+from estimators.geometric.seen import Seen
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -62,7 +62,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
-    images = images.of(Colours.unpack(memory.colours), depth=model.parts.depth)
+    images = images.beside(Seen.unpack(memory.seen), depth=model.parts.depth)
     before = Placement.of(prior.cam_from_obj, model.center_m)
     if prior.state is State.LOST:
         return _search(model, memory, images, renderer)
@@ -82,15 +82,17 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
 
 def _learned(estimate: Estimate, found: Fit, images: FrameImages) -> Estimate:
     """The estimate, remembering what the object and its surroundings look like in this frame."""
-    memory, colours = Memory.unpack(estimate.memory), colours_after(found.look, images)
-    if memory is None or colours is None:
+    memory, seen = Memory.unpack(estimate.memory), seen_after(found.look, found.placement, images)
+    if memory is None or seen is None:
         return estimate
-    return replace(estimate, memory=replace(memory, colours=colours.pack()).pack())
+    return replace(estimate, memory=replace(memory, seen=seen.pack()).pack())
 
 
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
     """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is merely hidden."""
     if found is None or score < LOST_SCORE or (score < TRUSTED and found.evidence.wrong > _CONTRADICTED):
+        return True
+    if found.blind and score < TRUSTED and memory.frames % _TRY_EVERY == 0:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 

@@ -1,0 +1,36 @@
+"""Finding an object again where there is no depth."""
+
+import numpy as np
+
+from estimators.geometric.find_by_picture import places_like
+from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.memory import Memory
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.probation import at_decoy
+from estimators.geometric.score import score_of
+from estimators.rendering import Renderer
+from schemas import Pose
+
+_LEAST_SCORE, _CLEARLY = 0.52, 0.1
+_TURN_RAD, _TURN_FRAME_RAD = np.radians(40.0), np.radians(8.0)  # how far it may have turned, and a frame
+_REACH_DIAMETERS, _REACH_M, _FARTHEST_M = 0.4, 0.015, 0.5  # how far it may have moved, and a frame
+_FITTED = 5
+
+
+def elsewhere_by_picture(
+    model: ObjectModel, memory: Memory, predicted: Placement, score: float, images: FrameImages, renderer: Renderer
+) -> Fit | None:
+    """The best fit at places that look like the object, where it clearly beats ``score``; None where none does."""
+    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
+    frames = max(1, memory.frames - memory.trusted_frame)
+    reach_m = min(_REACH_DIAMETERS * model.mesh.diameter_m + _REACH_M * frames, _FARTHEST_M)
+    angle_rad = _TURN_RAD + _TURN_FRAME_RAD * frames
+    best, best_score = None, max(_LEAST_SCORE, score + _CLEARLY)
+    for R, t in places_like(model, trusted, angle_rad, reach_m, images, memory.tone, _FITTED):
+        found = fit(model, Placement(R, t), images, renderer)
+        if found is None or at_decoy(memory, found.placement.t, model.mesh.diameter_m):
+            continue
+        if score_of(found.evidence, memory) > best_score:
+            best, best_score = found, score_of(found.evidence, memory)
+    return best
