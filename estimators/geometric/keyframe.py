@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from estimators.geometric.pictures import local_contrast
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _RETURN_PX = 0.7
 _BORDER = np.ones((5, 5), np.uint8)
 _STOP = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.02)
 _TURNED_COSINE, _SIZED = np.cos(np.radians(8.0)), 0.12
+_CONTRAST = 20  # of local contrast, half a standard deviation
 _FACING = 0.25  # cosine, below which a surface is seen too flat
 
 
@@ -96,6 +98,7 @@ def find_again(
     drawn = renderer.render(model.mesh, pose[None], K, picture.shape)
     depth, facing = drawn.depth_m[0], drawn.normal[0, ..., 2] < -_FACING
     inner = cv2.erode(((depth > 0) & facing).astype(np.uint8), _BORDER, borderValue=0)
+    inner &= _drawn(drawn.rgb[0], model.mix, depth > 0)
     corners: Any = cv2.goodFeaturesToTrack(picture, _CORNERS, 0.05, 4, mask=inner, blockSize=5)
     if corners is None or len(corners) < 4:
         return np.zeros((0, 3)), np.zeros((0, 2))
@@ -107,6 +110,12 @@ def find_again(
     guess = now[:, :2] / now[:, 2:] * [look.crop.K[0, 0], look.crop.K[1, 1]] + look.crop.K[:2, 2]
     found, kept = _flow(picture, look.observed, corners, guess.astype(np.float32)[:, None])
     return np.ascontiguousarray(points[kept]), found[kept].astype(np.float64)
+
+
+def _drawn(rgb: Array, mix: Array, mask: Array) -> Array:
+    """(S, S) uint8, 1 where the mesh itself has contrast: corners of highlights and shadows do not move with it."""
+    off = cv2.absdiff(local_contrast(rgb, mix, mask), np.full(mask.shape, 128, np.uint8))
+    return cv2.dilate((off > _CONTRAST).astype(np.uint8), _BORDER)
 
 
 def _flow(before: Array, now: Array, corners: Array, guess: Array) -> tuple[Array, Array]:

@@ -45,8 +45,8 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     fits = inside & (odd < 1)
     outline = min(1.0, edges(look, placement) / _EDGE_FULL)
     share = float(fits.sum() / inside.sum())
-    chroma, tint = _chroma(seen[inside], drawn[inside])
-    contrast, relief = _contrast(_at(look.observed, places)[inside], look.contrast[inside].astype(np.float64))
+    chroma, tint = _chroma(seen[fits], drawn[fits]) if fits.sum() >= _LEAST_POINTS else (0.0, 0.0)
+    contrast, relief = _contrast(_at(look.observed, places)[fits], look.contrast[fits].astype(np.float64)) if fits.sum() >= _LEAST_POINTS else (0.0, 0.0)
     known = float(inside.mean())
     return Evidence(
         inlier=known * share * outline,
