@@ -14,9 +14,11 @@ from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import STEPS, about, sweep
+from estimators.geometric.sweep import STEPS, Wheel, about, sweep
+from estimators.geometric.sweep_by_picture import sweep_by_picture
 from estimators.rendering import Renderer
 from schemas import Pose
+from schemas.arrays import Array
 
 _DOUBT = 0.75  # of the usual score: below, other starts are tried too
 _FOUND_SCORE, _CLEARLY = 0.52, 0.1
@@ -115,7 +117,7 @@ def turned(
         return found, score, memory
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2
-    merits = seen * sweep(model.wheel, found.placement, images)
+    merits = seen * _merits(model, model.wheel, found.placement, images, renderer)
     turns = (_SWEEP_MEMORY * memory.turns + (merits - merits[0])).astype(np.float32)
     best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))  # the pose itself drifts meanwhile
     if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
@@ -123,8 +125,17 @@ def turned(
         start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
-            again = seen * sweep(model.wheel, other.placement, images)[0]
+            again = seen * _merits(model, model.wheel, other.placement, images, renderer)[0]
             if again > merits[0] + _SWEEP_NOW:
                 turns = np.roll(turns, -best) - turns[best]
                 return other, score_of(other.evidence, memory), replace(memory, turns=turns)
     return found, score, replace(memory, turns=turns)
+
+
+def _merits(
+    model: ObjectModel, wheel: Wheel, placement: Placement, images: FrameImages, renderer: Renderer
+) -> Array:
+    """(36,) what speaks for each turn about the axis."""
+    if images.sees_depth:
+        return sweep(wheel, placement, images)
+    return sweep_by_picture(model, wheel, placement, images, renderer)

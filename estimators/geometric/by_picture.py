@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.colours import CELLS, histogram, learned, smooth
+from estimators.geometric.colours import CELLS, cells, histogram, learned, log_odds, smooth
 from estimators.geometric.contour import find_contour, inner_colours
 from estimators.geometric.keyframe import keyframe_after
 from estimators.geometric.region import refine_by_picture
@@ -15,7 +15,7 @@ from schemas.arrays import Array
 if TYPE_CHECKING:
     from estimators.geometric.fit import Look, Placement
     from estimators.geometric.model import ObjectModel
-    from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.pictures import Crop, FrameImages
 
 # length of a segment, robust scales of outline and texture, pixels of the frame; where there is enough texture it goes
 # first, so that the edge of something in front is not taken for the outline
@@ -56,7 +56,7 @@ def moved_by_picture(
     plan = (_WIDE_TEXTURED if len(texture[0]) >= _TEXTURED_CORNERS else _WIDE) if wide else _CLOSE
     prior = 1 / np.array([_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA]) ** 2
     contour = find_contour(look, placement)
-    inside, outside = colours_about(model, look, images)
+    inside, outside = colours_about(model, look.crop, look.mask, images)
     mix = model.palette.mix(inner_colours(contour, look))
     refine_by_picture(
         contour.points, contour.normals, contour.reach_px, *texture, R, t, images.level(0), inside, mix, outside,
@@ -65,9 +65,11 @@ def moved_by_picture(
     return R, t, information
 
 
-def colours_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> tuple[Array, Array]:
+def colours_about(
+    model: "ObjectModel", crop: "Crop", mask: Array, images: "FrameImages"
+) -> tuple[Array, Array]:
     """(4096, K) shares of cells in each of the object's colours and (4096,) in what surrounds it, there and now."""
-    known, near = None if images.seen is None else images.seen.colours, surroundings(look, images)
+    known, near = None if images.seen is None else images.seen.colours, surroundings(crop, mask, images)
     inside = model.palette.seen(None if known is None else known.inside)
     if near is None:
         near = np.full(CELLS, 1 / CELLS, np.float32) if known is None else known.outside
@@ -75,18 +77,26 @@ def colours_about(model: "ObjectModel", look: "Look", images: "FrameImages") -> 
     return inside, smooth(outside)
 
 
-def surroundings(look: "Look", images: "FrameImages") -> Array | None:
-    """(4096,) shares of the colours around the outline; None where nothing of the frame is there."""
-    around = cv2.dilate(look.mask.astype(np.uint8), _APART) == 0
-    around &= in_frame(look, images)
-    return histogram(look.crop.rgb[around]) if around.sum() >= _LEAST_PIXELS else None
+def odds_of(model: "ObjectModel", crop: "Crop", mask: Array, images: "FrameImages") -> Array:
+    """(S, S) log-odds that a pixel of a crop is the object's, drawn in ``mask``; 0 outside of the frame."""
+    inside, outside = colours_about(model, crop, mask, images)
+    odds = log_odds(inside.max(axis=1), outside)
+    picture = odds[cells(crop.rgb.reshape(-1, 3))].reshape(mask.shape)
+    return np.where(in_frame(crop, images), picture, np.float32(0))
 
 
-def in_frame(look: "Look", images: "FrameImages") -> Array:
+def surroundings(crop: "Crop", mask: Array, images: "FrameImages") -> Array | None:
+    """(4096,) shares of the colours around what is drawn in a crop; None where nothing of the frame is there."""
+    around = cv2.dilate(mask.astype(np.uint8), _APART) == 0
+    around &= in_frame(crop, images)
+    return histogram(crop.rgb[around]) if around.sum() >= _LEAST_PIXELS else None
+
+
+def in_frame(crop: "Crop", images: "FrameImages") -> Array:
     """(S, S) bool, pixels of the crop that show some of the frame."""
-    size, height, width = look.mask.shape[0], *images.depth_m.shape
+    size, height, width = crop.rgb.shape[0], *images.depth_m.shape
     pixels = np.arange(size)
-    (zoom, _, left), (_, _, top) = look.crop.crop_from_frame
+    (zoom, _, left), (_, _, top) = crop.crop_from_frame
     columns, rows = (pixels - left) / zoom, (pixels - top) / zoom
     return ((rows >= 0) & (rows <= height - 1))[:, None] & ((columns >= 0) & (columns <= width - 1))[None]
 
@@ -94,8 +104,8 @@ def in_frame(look: "Look", images: "FrameImages") -> Array:
 def seen_after(look: "Look", placement: "Placement", images: "FrameImages") -> Seen | None:
     """What is known of an object after a frame with a trusted pose; None where the frame shows too little."""
     inner = cv2.erode(look.mask.astype(np.uint8), _INNER, borderValue=0) > 0
-    inner &= in_frame(look, images)
-    near, before = surroundings(look, images), images.seen
+    inner &= in_frame(look.crop, images)
+    near, before = surroundings(look.crop, look.mask, images), images.seen
     if near is None or inner.sum() < _LEAST_PIXELS:
         return before
     colours = learned(None if before is None else before.colours, histogram(look.crop.rgb[inner]), near)

@@ -1,6 +1,6 @@
 """One object against one frame: render, compare, move, twice; then say how well it fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -198,13 +198,17 @@ def fit(
             return None
         textured = texture and model.parts.texture
         points, places = _texture(look, placement, images) if textured and model.textured else (_NO_POINTS, _NO_PLACES)
+        drawn = points, places
         if textured and images.seen is not None:
             points, places = _with_keyframe(model, look, placement, points, places, images.seen.key, images, renderer)
         placement, information = _moved(model, look, placement, (points, places), images, plan)
-        corners = _consistent(points, places, placement, images, look.crop.zoom)
+        corners = _consistent(*drawn, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
-    evidence = (weigh if images.sees_depth else weigh_by_picture)(look, placement, images)
+    if images.sees_depth:
+        evidence = weigh(look, placement, images)
+    else:
+        evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
     covariance = covariance_of(information, placement, model.center_m)
     return Fit(placement, evidence, corners, look, covariance, not images.sees_depth)
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 _CHROMA_OFF, _LIGHT_OFF = 0.35, 0.7  # of a logarithm: farther from the rest, a point shows something else
 _FLAT, _TINT = 0.01, 0.03
-_RELIEF = 30.0
+_RELIEF, _SHADE = 30.0, 0.02
 _LEAST_POINTS = 8
 _EDGE_GREY, _EDGE_PX, _BESIDE_PX = 40.0, 2, 7
-_EDGE_FULL = 0.5
+_EDGES = 0.2, 0.55  # share of the outline with an edge that chance gives, and that is enough
 
 
 def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
@@ -43,10 +43,13 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     odd = np.linalg.norm(ratios - np.median(ratios[inside], axis=0), axis=1) / _CHROMA_OFF
     odd = np.maximum(odd, np.abs(light - np.median(light[inside])) / _LIGHT_OFF)
     fits = inside & (odd < 1)
-    outline = min(1.0, edges(look, placement) / _EDGE_FULL)
+    low, high = _EDGES
+    outline = float(np.clip((edges(look, placement) - low) / (high - low), 0.0, 1.0))
     share = float(fits.sum() / inside.sum())
-    chroma, tint = _chroma(seen[fits], drawn[fits]) if fits.sum() >= _LEAST_POINTS else (0.0, 0.0)
-    contrast, relief = _contrast(_at(look.observed, places)[fits], look.contrast[fits].astype(np.float64)) if fits.sum() >= _LEAST_POINTS else (0.0, 0.0)
+    chroma, tint = _chroma(seen[inside], drawn[inside])
+    contrast, relief = _contrast(_at(look.observed, places)[inside], look.contrast[inside].astype(np.float64))
+    light, shade = _light(seen[inside], drawn[inside])
+    whole = relief + shade
     known = float(inside.mean())
     return Evidence(
         inlier=known * share * outline,
@@ -54,8 +57,8 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
         hidden=known * (1 - share),
         unknown=1 - known,
         chroma=chroma,
-        contrast=contrast,
-        relief=relief,
+        contrast=(relief * contrast + shade * light) / whole if whole > 0 else 0.0,
+        relief=min(1.0, whole),
         tint=tint,
         tone=tuple(np.median(ratios[fits], axis=0)) if fits.any() else (0.0, 0.0),
         blind=True,
@@ -97,6 +100,15 @@ def _chroma(seen: Array, drawn: Array) -> tuple[float, float]:
     power = float(np.sqrt(((one**2).sum() + len(one) * _FLAT) * ((two**2).sum() + len(two) * _FLAT)))
     variance = float((two**2).sum()) / len(two)
     return float((one * two).sum()) / power, variance / (variance + _TINT)
+
+
+def _light(seen: Array, drawn: Array) -> tuple[float, float]:
+    """Correlation of the logarithm of brightness, and how much the mesh has of it, at most a half."""
+    one, two = seen.mean(axis=1), drawn.mean(axis=1)
+    one, two = one - one.mean(), two - two.mean()
+    floor, variance = len(one) * _SHADE, float((two**2).mean())
+    power = float(np.sqrt(((one**2).sum() + floor) * ((two**2).sum() + floor)))
+    return max(0.0, float((one * two).sum()) / power), 0.5 * variance / (variance + _SHADE)
 
 
 def _contrast(seen: Array, drawn: Array) -> tuple[float, float]:

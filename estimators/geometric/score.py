@@ -18,6 +18,7 @@ _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
 _FLAT = 0.01
 _TINT = 0.03  # a variance of colour that is half worth comparing
+_SURE_CORNERS = 12  # by chance 1 is found, seldom 4, however much is hidden
 _LIKENESS_FLOOR, _BLIND_FLOOR = 0.35, 0.1
 _TONE_FREE, _TONE = 0.1, 0.3  # of a logarithm: what light and view may change, and what another colour does
 
@@ -37,6 +38,7 @@ class Evidence:
         tint: How much its colour varies there, 0 to 1.
         tone: (red, blue) mean logarithm of their ratios to green, image less mesh, over the inliers.
         blind: Whether there was no depth: colours must then tell more.
+        corners: Corners of the mesh's texture that are where they should be; counted where there was no depth.
     """
 
     inlier: float
@@ -49,6 +51,7 @@ class Evidence:
     tint: float
     tone: tuple[float, float]
     blind: bool = False
+    corners: int = 0
 
     @property
     def geometry(self) -> float:
@@ -80,7 +83,8 @@ def score_of(evidence: Evidence, usual: "Memory") -> float:
     agreement = 1 - evidence.telling * (1 - min(1.0, ratio))
     off = np.hypot(evidence.tone[0] - usual.tone[0], evidence.tone[1] - usual.tone[1]) if usual.good else 0.0
     tone = np.exp(-0.5 * max(0.0, off - _TONE_FREE) ** 2 / _TONE**2)
-    return float(min(1.0, max(0.0, evidence.geometry * agreement * tone)))
+    score = min(1.0, max(0.0, evidence.geometry * agreement * tone))
+    return float(score + (1 - score) * evidence.corners / (evidence.corners + _SURE_CORNERS))
 
 
 def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
