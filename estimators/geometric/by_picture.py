@@ -7,8 +7,9 @@ import numpy as np
 
 from estimators.geometric.colours import CELLS, cells, histogram, learned, log_odds, smooth
 from estimators.geometric.contour import find_contour, inner_colours
+from estimators.geometric.dense import dense_of
 from estimators.geometric.keyframe import keyframe_after
-from estimators.geometric.region import refine_by_picture
+from estimators.geometric.refine_by_picture import Corners, Outline, refine_by_picture
 from estimators.geometric.seen import Seen
 from schemas.arrays import Array
 
@@ -17,11 +18,12 @@ if TYPE_CHECKING:
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import Crop, FrameImages
 
-# length of a segment, robust scales of outline and texture, pixels of the frame; where there is enough texture it goes
-# first, so that the edge of something in front is not taken for the outline
-_WIDE = np.array([[5.0, 16.0, 20.0], [3.0, 10.0, 8.0], [2.0, 6.0, 4.0]])
-_WIDE_TEXTURED = np.array([[0.0, 1.0, 20.0], [0.0, 1.0, 6.0], [2.0, 6.0, 4.0]])
-_CLOSE = np.array([[2.0, 5.0, 8.0], [1.0, 3.0, 4.0], [1.0, 2.0, 3.0]])
+# length of a segment, robust scales of outline and corners, pixels of the frame, every pixel; where there is enough
+# texture it goes first, so that the edge of something in front is not taken for the outline
+_WIDE = np.array([[5.0, 16.0, 20.0, 0.0], [3.0, 10.0, 8.0, 1.0], [2.0, 6.0, 4.0, 1.0]])
+_WIDE_TEXTURED = np.array([[0.0, 1.0, 20.0, 0.0], [0.0, 1.0, 6.0, 1.0], [2.0, 6.0, 4.0, 1.0]])
+_CLOSE = np.array([[2.0, 5.0, 8.0, 1.0], [1.0, 3.0, 4.0, 1.0], [1.0, 2.0, 3.0, 1.0]])
+_WIDE_BLUR_PX, _CLOSE_BLUR_PX = 1.5, 1.0
 _TEXTURED_CORNERS = 15
 _TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA = np.radians(6.0), 0.02, 0.02  # of what motion predicts
 _PIXEL_SIGMA, _FEW_SIGMA = 0.8, 2.0  # of the crop
@@ -55,14 +57,18 @@ def moved_by_picture(
     sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture[0]))))
     plan = (_WIDE_TEXTURED if len(texture[0]) >= _TEXTURED_CORNERS else _WIDE) if wide else _CLOSE
     prior = 1 / np.array([_TURN_SIGMA, _ACROSS_SIGMA, _ALONG_SIGMA]) ** 2
+    corners = Corners(*texture, sigma / look.crop.zoom)
+    dense = dense_of(look, placement, _WIDE_BLUR_PX if wide else _CLOSE_BLUR_PX)
+    outline = _outline(model, look, placement, images)
+    refine_by_picture(outline, corners, dense, R, t, images.cam, plan, prior, information)
+    return R, t, information
+
+
+def _outline(model: "ObjectModel", look: "Look", placement: "Placement", images: "FrameImages") -> Outline:
     contour = find_contour(look, placement)
     inside, outside = colours_about(model, look.crop, look.mask, images)
     mix = model.palette.mix(inner_colours(contour, look))
-    refine_by_picture(
-        contour.points, contour.normals, contour.reach_px, *texture, R, t, images.level(0), inside, mix, outside,
-        images.cam, plan, sigma / look.crop.zoom, prior, information,
-    )  # fmt: skip
-    return R, t, information
+    return Outline(contour.points, contour.normals, contour.reach_px, images.level(0), inside, mix, outside)
 
 
 def colours_about(

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from estimators.geometric.colours import FLOOR, MOST
-from estimators.geometric.solve import add_row, solve6, turn_by
+from estimators.geometric.solve import add_row
 from schemas.arrays import Array
 
 _SEGMENTS = 9  # of a line on each side, beside the middle one
@@ -180,7 +180,7 @@ def place_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, tru
 
 
 @njit(nogil=True, cache=True)
-def _prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
+def prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
     """Hold a pose near where it started: ``prior`` (4,) inverse variances of turn, of shift across and along the view."""
     ray = t0 / np.sqrt(t0[0] * t0[0] + t0[1] * t0[1] + t0[2] * t0[2])
     w = np.zeros(3)  # half of the cross products of the two frames' axes: a small turn from R to R0
@@ -196,48 +196,3 @@ def _prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array
             if j <= i:
                 H[3 + i, 3 + j] += power
             g[3 + i] += power * (t0[j] - t[j])
-
-
-@njit(nogil=True, cache=True)
-def refine_by_picture(
-    outline: Array, normals: Array, reach: Array, texture: Array, places: Array, R: Array, t: Array, image: Array,
-    inside: Array, mix: Array, outside: Array, cam: Array, plan: Array, sigma: float, prior: Array, H: Array,
-) -> None:  # fmt: skip
-    """Move a pose (R, t in place) so that outline and texture fit the colour image; two steps a round of lines.
-
-    Args:
-        outline: (N, 3), see ``sense``, as are normals, reach, R, t, image, inside, mix, outside and cam.
-        normals: (N, 2).
-        reach: (N, 2).
-        texture: (M, 3) float64 points about the centre that were found again in the image.
-        places: (M, 2) float64 pixels where they were found.
-        R: (3, 3).
-        t: (3,).
-        image: (H, W, 3).
-        inside: (4096, K).
-        mix: (N, K).
-        outside: (4096,).
-        cam: (4,).
-        plan: (P, 3) float64, one round each: length of a segment (0 leaves the outline out), robust scales of
-            outline and texture, pixels.
-        sigma: Standard deviation of the texture's places, pixels.
-        prior: (3,) inverse variances of turn, shift across and shift along the view, about the start.
-        H: (6, 6) float64, becomes the information of the last step, without the prior (lower half).
-    """
-    R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.shape[0], 4))
-    g, step, trust = np.zeros(6), np.zeros(6), np.empty(2)
-    for k in range(plan.shape[0]):
-        if plan[k, 0] > 0.0:
-            sense(outline, normals, reach, R, t, cam, image, inside, mix, outside, int(plan[k, 0]), lines)
-        trust[0], trust[1] = sigma, plan[k, 2]
-        for _ in range(2):
-            H[:] = 0.0
-            g[:] = 0.0
-            line_rows(outline, normals, R, t, cam, lines, plan[k, 1], H, g)
-            place_rows(texture, places, R, t, cam, trust, H, g)
-            held = H.copy()
-            _prior_rows(R, t, R0, t0, prior, held, g)
-            if not solve6(held, g, step):
-                break
-            turn_by(step[:3], R)
-            t += step[3:]
