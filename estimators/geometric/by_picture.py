@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.colours import CELLS, cells, histogram, learned, log_odds, smooth
+from estimators.geometric.colours import CELLS, Colours, cells, histogram, learned, log_odds, smooth
 from estimators.geometric.contour import find_contour, inner_colours
 from estimators.geometric.dense import dense_of
-from estimators.geometric.keyframe import keyframe_after
 from estimators.geometric.refine_by_picture import Corners, Outline, refine_by_picture
-from estimators.geometric.seen import Seen
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -60,6 +58,8 @@ def moved_by_picture(
     corners = Corners(*texture, sigma / look.crop.zoom)
     dense = dense_of(look, placement, _WIDE_BLUR_PX if wide else _CLOSE_BLUR_PX)
     outline = _outline(model, look, placement, images)
+    if not model.parts.region:
+        plan = plan * [0.0, 1.0, 1.0, 1.0]
     refine_by_picture(outline, corners, dense, R, t, images.cam, plan, prior, information)
     return R, t, information
 
@@ -75,7 +75,7 @@ def colours_about(
     model: "ObjectModel", crop: "Crop", mask: Array, images: "FrameImages"
 ) -> tuple[Array, Array]:
     """(4096, K) shares of cells in each of the object's colours and (4096,) in what surrounds it, there and now."""
-    known, near = None if images.seen is None else images.seen.colours, surroundings(crop, mask, images)
+    known, near = images.seen, surroundings(crop, mask, images)
     inside = model.palette.seen(None if known is None else known.inside)
     if near is None:
         near = np.full(CELLS, 1 / CELLS, np.float32) if known is None else known.outside
@@ -107,12 +107,11 @@ def in_frame(crop: "Crop", images: "FrameImages") -> Array:
     return ((rows >= 0) & (rows <= height - 1))[:, None] & ((columns >= 0) & (columns <= width - 1))[None]
 
 
-def seen_after(look: "Look", placement: "Placement", images: "FrameImages") -> Seen | None:
+def seen_after(look: "Look", images: "FrameImages") -> Colours | None:
     """What is known of an object after a frame with a trusted pose; None where the frame shows too little."""
     inner = cv2.erode(look.mask.astype(np.uint8), _INNER, borderValue=0) > 0
     inner &= in_frame(look.crop, images)
     near, before = surroundings(look.crop, look.mask, images), images.seen
     if near is None or inner.sum() < _LEAST_PIXELS:
         return before
-    colours = learned(None if before is None else before.colours, histogram(look.crop.rgb[inner]), near)
-    return Seen(colours, keyframe_after(None if before is None else before.key, look, placement))
+    return learned(before, histogram(look.crop.rgb[inner]), near)

@@ -8,7 +8,6 @@ import numpy as np
 from estimators.geometric.align import refine
 from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import covariance_of
-from estimators.geometric.keyframe import Keyframe, find_again
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
@@ -196,13 +195,10 @@ def fit(
         look = look_at(model, placement, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
         if look is None:
             return None
-        textured = texture and model.parts.texture
-        points, places = _texture(look, placement, images) if textured and model.textured else (_NO_POINTS, _NO_PLACES)
-        drawn = points, places
-        if textured and images.seen is not None:
-            points, places = _with_keyframe(model, look, placement, points, places, images.seen.key, images, renderer)
+        textured = texture and model.textured and model.parts.texture
+        points, places = _texture(look, placement, images) if textured else (_NO_POINTS, _NO_PLACES)
         placement, information = _moved(model, look, placement, (points, places), images, plan)
-        corners = _consistent(*drawn, placement, images, look.crop.zoom)
+        corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
     if images.sees_depth:
@@ -211,16 +207,6 @@ def fit(
         evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
     covariance = covariance_of(information, placement, model.center_m)
     return Fit(placement, evidence, corners, look, covariance, not images.sees_depth)
-
-
-def _with_keyframe(
-    model: ObjectModel, look: Look, placement: Placement, points: Array, places: Array, key: Keyframe,
-    images: FrameImages, renderer: Renderer,
-) -> tuple[Array, Array]:  # fmt: skip
-    """Points and places of the texture, and of the last trusted picture's corners."""
-    again, found = find_again(key, model, look, placement, renderer)
-    found = (found - look.crop.K[:2, 2]) / look.crop.zoom + images.K[:2, 2]
-    return np.concatenate([points, again]), np.concatenate([places, found])
 
 
 def _moved(

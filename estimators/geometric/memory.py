@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimators.geometric.seen import SEEN_BYTES
+from estimators.geometric.colours import COLOURS_BYTES
 from schemas.arrays import Array
 
 _VERSION = 3
@@ -44,7 +44,7 @@ class Memory:
         found_m: (3,) float64 where it was found, centre, camera's frame.
         decoy_m: (3,) float64 where something stands that only looks like the object.
         decoy_frames: For how many frames that is still believed.
-        seen: What trusted frames without depth showed of it, see ``Seen.pack``; empty before the first.
+        seen: What trusted frames without depth showed of it, see ``Colours.pack``; empty before the first.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -82,7 +82,7 @@ class Memory:
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) not in (_LAYOUT.size, _LAYOUT.size + SEEN_BYTES):
+        if data is None or len(data) not in (_LAYOUT.size, _LAYOUT.size + COLOURS_BYTES):
             return None
         version, captured_ns, *rest = _LAYOUT.unpack(data[: _LAYOUT.size])
         values = np.array(rest[_COUNTS:])

@@ -11,7 +11,7 @@ from schemas import Frame
 from schemas.arrays import Array, checked
 
 if TYPE_CHECKING:
-    from estimators.geometric.seen import Seen
+    from estimators.geometric.colours import Colours
 
 CROP_PX, COARSE_CROP_PX = 144, 96
 _CROP_DIAMETERS = 1.45
@@ -35,7 +35,7 @@ class FrameImages:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        self.seen: "Seen | None" = None
+        self.seen: "Colours | None" = None
         if depth_m is None:
             depth_m = np.zeros((camera.height, camera.width), np.float32)
         known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
@@ -43,7 +43,7 @@ class FrameImages:
         self.sees_depth = bool(self.depth_m.max() > 0)
         self._levels = [frame.rgb]
 
-    def beside(self, seen: "Seen | None", *, depth: bool) -> "FrameImages":
+    def beside(self, seen: "Colours | None", *, depth: bool) -> "FrameImages":
         """The same images beside what is known of one object, and without depth where it is not to be used."""
         images = copy(self)
         images.seen = seen

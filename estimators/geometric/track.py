@@ -12,7 +12,7 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
-from estimators.geometric.seen import Seen
+from estimators.geometric.colours import Colours
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -62,7 +62,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
         memory = Memory(rotation=prior.cam_from_obj.rotation, translation_m=prior.cam_from_obj.translation_m)
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
-    images = images.beside(Seen.unpack(memory.seen), depth=model.parts.depth)
+    images = images.beside(Colours.unpack(memory.seen), depth=model.parts.depth)
     before = Placement.of(prior.cam_from_obj, model.center_m)
     if prior.state is State.LOST:
         return _search(model, memory, images, renderer)
@@ -82,7 +82,7 @@ def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImage
 
 def _learned(estimate: Estimate, found: Fit, images: FrameImages) -> Estimate:
     """The estimate, remembering what the object and its surroundings look like in this frame."""
-    memory, seen = Memory.unpack(estimate.memory), seen_after(found.look, found.placement, images)
+    memory, seen = Memory.unpack(estimate.memory), seen_after(found.look, images)
     if memory is None or seen is None:
         return estimate
     return replace(estimate, memory=replace(memory, seen=seen.pack()).pack())
