@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _MOST = 400
 _LEAST_SLOPE = 4.0  # of local contrast a pixel
 _NEAREST_M = 0.05
+_COLOUR_BLUR_PX, _OTHER_COLOUR = 2.0, 0.5  # the latter of a logarithm
 _BORDER = np.ones((3, 3), np.uint8)
 
 
@@ -46,6 +47,8 @@ def dense_of(look: "Look", placement: "Placement", blur_px: float) -> Dense:
     rows, columns = np.nonzero(inner & (slope_x * slope_x + slope_y * slope_y > _LEAST_SLOPE**2))
     chosen = np.linspace(0, max(0, len(rows) - 1), min(_MOST, len(rows))).astype(np.int64)
     rows, columns = rows[chosen], columns[chosen]
+    kept = _alike(look, rows, columns)
+    rows, columns = rows[kept], columns[kept]
     K, z = look.crop.K, look.depth_m[rows, columns].astype(np.float64)
     seen = np.stack([(columns - K[0, 2]) / K[0, 0] * z, (rows - K[1, 2]) / K[1, 1] * z, z], axis=1)
     slopes = np.stack([slope_x[rows, columns], slope_y[rows, columns]], axis=1).astype(np.float64)
@@ -56,6 +59,19 @@ def dense_of(look: "Look", placement: "Placement", blur_px: float) -> Dense:
         observed,
         np.array([K[0, 0], K[1, 1], K[0, 2], K[1, 2]]),
     )
+
+
+def _alike(look: "Look", rows: Array, columns: Array) -> Array:
+    """(N,) bool, pixels that do not show quite another colour: something in front has edges too."""
+    if not len(rows):
+        return np.zeros(0, np.bool_)
+    logs = [
+        np.log(cv2.GaussianBlur(picture, (0, 0), _COLOUR_BLUR_PX)[rows, columns].astype(np.float32) + 16)
+        for picture in (look.picture, look.crop.rgb)
+    ]
+    off = logs[1] - logs[0]
+    ratios = off[:, (0, 2)] - off[:, 1:2]
+    return np.linalg.norm(ratios - np.median(ratios, axis=0), axis=1) < _OTHER_COLOUR
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -17,7 +17,8 @@ _LEAST_SCORE, _CLEARLY = 0.52, 0.1
 _TURN_RAD, _TURN_FRAME_RAD = np.radians(40.0), np.radians(8.0)  # how far it may have turned, and a frame
 # how far it may have moved across the view, a frame, and a frame in units of its usual speed
 _REACH_DIAMETERS, _REACH_M, _REACH_SPEED_S = 0.4, 0.004, 1.5 / 30
-_FITTED = 5
+_FARTHEST_M = 0.35
+_FITTED = 4
 
 
 def elsewhere_by_picture(
@@ -27,6 +28,7 @@ def elsewhere_by_picture(
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     frames = max(1, memory.frames - memory.trusted_frame)
     reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + (_REACH_M + _REACH_SPEED_S * memory.speed_m_s) * frames
+    reach_m = min(reach_m, _FARTHEST_M)
     angle_rad = _TURN_RAD + _TURN_FRAME_RAD * frames
     best, best_score = None, max(_LEAST_SCORE, score + _CLEARLY)
     for R, t in places_like(model, trusted, angle_rad, reach_m, images, memory.tone, _FITTED):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _SCALES = (1.0, 0.88, 1.14)  # of the last distance
 _APART_PX, _APART_COSINE = 3.0, np.cos(np.radians(35.0))
 _STRIDE_PX = 2
+_LOOKED_AT, _ROUGHLY = 24, 3  # so many turns are looked at closely, after all were by every third point
 
 
 def places_like(
@@ -35,23 +36,35 @@ def places_like(
         most: How many are given at most.
     """
     R, view = _turns(model, last, angle_rad)
+    if len(R) > _LOOKED_AT:
+        rough = _matched(model, last.t, R, view, reach_m, images, tone, _ROUGHLY)[0]
+        best = np.argsort(-rough, kind="stable")[:_LOOKED_AT]
+        R, view = R[best], view[best]
     found: list[tuple[float, Array, Array]] = []
     for scale in _SCALES:
-        z = float(last.t[2]) * scale
-        image, corner, zoom = _window(model, last.t / last.t[2] * z, reach_m, images)
-        if min(image.shape[:2]) < TEMPLATE_PX:
-            continue
-        templates = model.templates
-        best = match_all(
-            templates.points, templates.features, templates.inner, view, R, image, zoom * images.cam[0] / z, tone,
-            _STRIDE_PX,
-        )  # fmt: skip
-        at = (best[:, 1:] + 0.5) / zoom - 0.5 + corner
-        t = np.column_stack([(at - images.cam[2:]) / images.cam[:2] * z, np.full(len(at), z)])
-        found += [(float(best[k, 0]), R[k], t[k]) for k in range(len(R)) if best[k, 0] > 0]
+        merit, t = _matched(model, last.t * scale, R, view, reach_m, images, tone, 1)
+        found += [(float(merit[k]), R[k], t[k]) for k in range(len(R)) if merit[k] > 0]
     found.sort(key=lambda one: -one[0])
     apart_m = _APART_PX / TEMPLATE_PX * model.mesh.diameter_m
     return [(turned_to(turn, place), place) for turn, place in _different(found, apart_m, most)]
+
+
+def _matched(
+    model: "ObjectModel", last_m: Array, R: Array, view: Array, reach_m: float, images: "FrameImages", tone: Array,
+    every: int,
+) -> tuple[Array, Array]:  # fmt: skip
+    """(B,) best merits and (B, 3) places of hypotheses at the distance of ``last_m``, by every so manyth point."""
+    z, templates = float(last_m[2]), model.templates
+    image, corner, zoom = _window(model, last_m, reach_m, images)
+    if min(image.shape[:2]) < TEMPLATE_PX:
+        return np.full(len(R), -1.0), np.tile(last_m, (len(R), 1))
+    points, looks = templates.points[:, ::every], templates.features[:, ::every]
+    best = match_all(
+        np.ascontiguousarray(points), np.ascontiguousarray(looks), -(-templates.inner // every), view, R, image,
+        zoom * images.cam[0] / z, tone, _STRIDE_PX,
+    )  # fmt: skip
+    at = (best[:, 1:] + 0.5) / zoom - 0.5 + corner
+    return best[:, 0], np.column_stack([(at - images.cam[2:]) / images.cam[:2] * z, np.full(len(at), z)])
 
 
 def _turns(model: "ObjectModel", last: "Placement", angle_rad: float) -> tuple[Array, Array]:

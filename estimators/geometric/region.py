@@ -12,7 +12,6 @@ _OFFSETS = 6  # places tried for the outline on each side
 _AMPLITUDE, _SLOPE = 0.43, 0.5  # of the smoothed step: how far a pixel's colour may be trusted, how sharp the outline is
 _LEAST_VARIANCE = 0.15  # of a segment squared
 _NEAREST_M = 0.05
-_SAME_LINE = 0.25  # weight of one line: neighbouring lines see the same light and the same clutter
 
 
 @njit(nogil=True, cache=True)
@@ -137,9 +136,10 @@ def _image_row(p: Array, t: Array, cam: Array, n: Array, at: Array, direction: A
 
 @njit(nogil=True, cache=True)
 def line_rows(
-    points: Array, normals: Array, R: Array, t: Array, cam: Array, lines: Array, cut_px: float, H: Array, g: Array
-) -> None:
-    """Add one row for each line of ``sense``; ``cut_px`` is the scale of the Geman-McClure weight."""
+    points: Array, normals: Array, R: Array, t: Array, cam: Array, lines: Array, cut_px: float, weight: float, H: Array,
+    g: Array,
+) -> None:  # fmt: skip
+    """Add one row for each line of ``sense``; ``cut_px`` is the scale of the Geman-McClure weight, ``weight`` a factor."""
     p, d = np.empty(3), np.empty(3)
     for i in range(points.shape[0]):
         if lines[i, 3] == 0.0:
@@ -151,7 +151,7 @@ def line_rows(
         residual = _image_row(p, t, cam, normals[i], lines[i, :2], d)
         cut = cut_px * cut_px
         robust = cut / (cut + residual * residual)
-        add_row(p, d, residual, _SAME_LINE * robust * robust / lines[i, 2], H, g)
+        add_row(p, d, residual, weight * robust * robust / lines[i, 2], H, g)
 
 
 @njit(nogil=True, cache=True)

@@ -8,6 +8,7 @@ from estimators.geometric.fit import Fit, Look, Placement, fit, look_at
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import COARSE_CROP_PX, FrameImages
+from estimators.geometric.register_by_picture import register_by_picture
 from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -42,6 +43,8 @@ class Candidate:
 def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Fit | None:
     """The best placement under a mask; None where mask or depth hold too little, or nothing fits them.
 
+    Without any depth outline and colours must do, see ``register_by_picture``.
+
     Depth and outline find the shape's poses; the turns that leave the shape as it is are told apart by
     colour after each was refined, as 2 mm of misplacement already spoil a comparison of pictures.
 
@@ -51,6 +54,8 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
         images: The frame.
         renderer: What draws.
     """
+    if not images.sees_depth:
+        return register_by_picture(model, mask, images, renderer)
     ranked = candidates(model, mask, images, renderer)
     final = [
         again
