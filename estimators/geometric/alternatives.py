@@ -61,7 +61,7 @@ def elsewhere(
     First a grid about the predicted pose, then pieces of the scene that could be the object, turned any way.
     """
     if not images.sees_depth:
-        return elsewhere_by_picture(model, memory, predicted, score, images, renderer)
+        return elsewhere_by_picture(model, memory, score, images, renderer)
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)
 
@@ -132,9 +132,7 @@ def turned(
     return found, score, replace(memory, turns=turns)
 
 
-def _merits(
-    model: ObjectModel, wheel: Wheel, placement: Placement, images: FrameImages, renderer: Renderer
-) -> Array:
+def _merits(model: ObjectModel, wheel: Wheel, placement: Placement, images: FrameImages, renderer: Renderer) -> Array:
     """(36,) what speaks for each turn about the axis."""
     if images.sees_depth:
         return sweep(wheel, placement, images)

@@ -71,9 +71,7 @@ def _outline(model: "ObjectModel", look: "Look", placement: "Placement", images:
     return Outline(contour.points, contour.normals, contour.reach_px, images.level(0), inside, mix, outside)
 
 
-def colours_about(
-    model: "ObjectModel", crop: "Crop", mask: Array, images: "FrameImages"
-) -> tuple[Array, Array]:
+def colours_about(model: "ObjectModel", crop: "Crop", mask: Array, images: "FrameImages") -> tuple[Array, Array]:
     """(4096, K) shares of cells in each of the object's colours and (4096,) in what surrounds it, there and now."""
     known, near = images.seen, surroundings(crop, mask, images)
     inside = model.palette.seen(None if known is None else known.inside)

@@ -41,7 +41,7 @@ class Contour:
 def find_contour(look: "Look", placement: "Placement") -> Contour:
     """About 150 points, evenly along the outline that was drawn from a placement; none where nothing was."""
     mask = look.mask.astype(np.uint8)
-    rows, columns = np.nonzero(mask & ~cv2.erode(mask, _CROSS, borderValue=1))
+    rows, columns = np.nonzero((mask > 0) & (cv2.erode(mask, _CROSS, borderValue=1) == 0))
     chosen = np.linspace(0, max(0, len(rows) - 1), min(_POINTS, len(rows))).astype(np.int64)
     rows, columns = rows[chosen], columns[chosen]
     soft = cv2.GaussianBlur(mask.astype(np.float32), (7, 7), _BLUR_PX)

@@ -97,8 +97,14 @@ def dense_rows(dense: Dense, R: Array, t: Array, sigma: float, cut: float, H: Ar
         if u < 1 or v < 1 or u >= size - 2 or v >= size - 2:
             continue
         # the mean of both pictures' slopes converges from twice as far (ESM, Benhimane and Malis 2004)
-        gx = 0.25 * (_bilinear(dense.observed, u + 1, v) - _bilinear(dense.observed, u - 1, v)) + 0.5 * dense.slopes[i, 0]
-        gy = 0.25 * (_bilinear(dense.observed, u, v + 1) - _bilinear(dense.observed, u, v - 1)) + 0.5 * dense.slopes[i, 1]
+        gx = (
+            0.25 * (_bilinear(dense.observed, u + 1, v) - _bilinear(dense.observed, u - 1, v))
+            + 0.5 * dense.slopes[i, 0]
+        )
+        gy = (
+            0.25 * (_bilinear(dense.observed, u, v + 1) - _bilinear(dense.observed, u, v - 1))
+            + 0.5 * dense.slopes[i, 1]
+        )
         residual = dense.values[i] - _bilinear(dense.observed, u, v)
         robust = cut * cut / (cut * cut + residual * residual)
         d[0], d[1] = gx * cam[0] / z, gy * cam[1] / z

@@ -22,7 +22,7 @@ _FITTED = 4
 
 
 def elsewhere_by_picture(
-    model: ObjectModel, memory: Memory, predicted: Placement, score: float, images: FrameImages, renderer: Renderer
+    model: ObjectModel, memory: Memory, score: float, images: FrameImages, renderer: Renderer
 ) -> Fit | None:
     """The best fit at places that look like the object, where it clearly beats ``score``; None where none does."""
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)

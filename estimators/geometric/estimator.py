@@ -74,4 +74,3 @@ class GeometricEstimator:
         mask = (frame.masks or {}).get(name)
         found = None if mask is None else register(model, mask, images, self._renderer)
         return first_estimate(model, found, frame)
-

@@ -35,15 +35,15 @@ def places_like(
         tone: (2,) see ``match_all``.
         most: How many are given at most.
     """
-    R, view = _turns(model, last, angle_rad)
-    if len(R) > _LOOKED_AT:
-        rough = _matched(model, last.t, R, view, reach_m, images, tone, _ROUGHLY)[0]
+    turns, view = _turns(model, last, angle_rad)
+    if len(turns) > _LOOKED_AT:
+        rough = _matched(model, last.t, turns, view, reach_m, images, tone, _ROUGHLY)[0]
         best = np.argsort(-rough, kind="stable")[:_LOOKED_AT]
-        R, view = R[best], view[best]
+        turns, view = turns[best], view[best]
     found: list[tuple[float, Array, Array]] = []
     for scale in _SCALES:
-        merit, t = _matched(model, last.t * scale, R, view, reach_m, images, tone, 1)
-        found += [(float(merit[k]), R[k], t[k]) for k in range(len(R)) if merit[k] > 0]
+        merit, t = _matched(model, last.t * scale, turns, view, reach_m, images, tone, 1)
+        found += [(float(merit[k]), turns[k], t[k]) for k in range(len(turns)) if merit[k] > 0]
     found.sort(key=lambda one: -one[0])
     apart_m = _APART_PX / TEMPLATE_PX * model.mesh.diameter_m
     return [(turned_to(turn, place), place) for turn, place in _different(found, apart_m, most)]
@@ -108,8 +108,7 @@ def _different(found: list[tuple[float, Array, Array]], apart_m: float, most: in
         if len(kept) >= most:
             break
         if not any(
-            np.linalg.norm(t[:2] - other[:2]) < apart_m
-            and (np.einsum("ij,ij", R, turn) - 1) / 2 > _APART_COSINE
+            np.linalg.norm(t[:2] - other[:2]) < apart_m and (np.einsum("ij,ij", R, turn) - 1) / 2 > _APART_COSINE
             for turn, other in kept
         ):
             kept.append((R, t))

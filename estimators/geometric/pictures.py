@@ -35,7 +35,7 @@ class FrameImages:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        self.seen: "Colours | None" = None
+        self.seen: Colours | None = None
         if depth_m is None:
             depth_m = np.zeros((camera.height, camera.width), np.float32)
         known = depth_m if np.isfinite(depth_m).all() else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)

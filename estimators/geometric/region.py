@@ -9,7 +9,10 @@ from schemas.arrays import Array
 
 _SEGMENTS = 9  # of a line on each side, beside the middle one
 _OFFSETS = 6  # places tried for the outline on each side
-_AMPLITUDE, _SLOPE = 0.43, 0.5  # of the smoothed step: how far a pixel's colour may be trusted, how sharp the outline is
+_AMPLITUDE, _SLOPE = (
+    0.43,
+    0.5,
+)  # of the smoothed step: how far a pixel's colour may be trusted, how sharp the outline is
 _LEAST_VARIANCE = 0.15  # of a segment squared
 _NEAREST_M = 0.05
 
@@ -139,7 +142,7 @@ def line_rows(
     points: Array, normals: Array, R: Array, t: Array, cam: Array, lines: Array, cut_px: float, weight: float, H: Array,
     g: Array,
 ) -> None:  # fmt: skip
-    """Add one row for each line of ``sense``; ``cut_px`` is the scale of the Geman-McClure weight, ``weight`` a factor."""
+    """Add one row for each line of ``sense``; ``cut_px`` is its Geman-McClure scale, ``weight`` a factor."""
     p, d = np.empty(3), np.empty(3)
     for i in range(points.shape[0]):
         if lines[i, 3] == 0.0:
@@ -181,7 +184,7 @@ def place_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, tru
 
 @njit(nogil=True, cache=True)
 def prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
-    """Hold a pose near where it started: ``prior`` (4,) inverse variances of turn, of shift across and along the view."""
+    """Hold a pose near where it started: ``prior`` (3,) inverse variances of turn, shift across and along the view."""
     ray = t0 / np.sqrt(t0[0] * t0[0] + t0[1] * t0[1] + t0[2] * t0[2])
     w = np.zeros(3)  # half of the cross products of the two frames' axes: a small turn from R to R0
     for k in range(3):

@@ -1,4 +1,4 @@
-"""Which turn about an axis of near-symmetry the colour image speaks for: a handle by its outline, a label by its colours."""
+"""Which turn about an axis of near-symmetry the image speaks for: a handle by its outline, a label by its colours."""
 
 from typing import TYPE_CHECKING
 
@@ -35,15 +35,20 @@ def sweep_by_picture(
     masks = drawn.depth_m > 0
     if not masks.any():
         return np.zeros(STEPS)
-    odds = odds_of(model, crop, masks.any(axis=0), images)
+    odds = odds_of(model, crop, np.asarray(masks.any(axis=0)), images)
     outline = (masks * odds).sum(axis=(1, 2)) / (2 * masks.sum(axis=(1, 2)).mean())
     seen = features(crop.rgb)
-    alike = [_alike(seen[mask], features(rgb[mask])) if mask.any() else 0.0 for mask, rgb in zip(masks, drawn.rgb, strict=True)]
+    alike = [
+        _alike(seen[mask], features(rgb[mask])) if mask.any() else 0.0
+        for mask, rgb in zip(masks, drawn.rgb, strict=True)
+    ]
     return outline + _LIKENESS * np.array(alike)
 
 
 def _alike(seen: Array, drawn: Array) -> float:
-    """Correlation of colours and brightness (N, 3), -1 to 1."""
+    """Correlation of colours and brightness (N, 3), -1 to 1; 0 of none."""
+    if not len(seen):
+        return 0.0
     one, two = seen - seen.mean(axis=0), drawn - drawn.mean(axis=0)
     floor = len(one) * _FLOOR
     return float((one * two).sum() / np.sqrt(((one**2).sum() + floor) * ((two**2).sum() + floor)))

@@ -6,13 +6,13 @@ import numpy as np
 
 from estimators.geometric.alternatives import best_start, elsewhere, other_face, turned
 from estimators.geometric.by_picture import seen_after
+from estimators.geometric.colours import Colours
 from estimators.geometric.fit import Fit, Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
-from estimators.geometric.colours import Colours
 from estimators.geometric.score import Evidence, score_of
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
@@ -23,6 +23,7 @@ TRUSTED = 0.5
 LOST_SCORE = 0.3
 LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
+_BLIND_LOST_AFTER = 16  # frames in a row below ``TRUSTED`` without depth, where anything looks a little like anything
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
 _HALF_HIDDEN, _CONTRADICTED, _HIDDEN_EVERY = 0.5, 0.05, 4
@@ -108,9 +109,13 @@ def _tracked(
         memory = on_probation(model, memory, found.placement)
     else:
         memory = watched(memory, shift)
+    bad = 0
     if found.blind and score < TRUSTED:  # an outline alone may slip far: motion is believed more
         turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
-    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=0)
+        bad = memory.bad + 1
+    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=bad)
+    if bad >= _BLIND_LOST_AFTER:
+        return _lost(replace(memory, tries=0))
     if is_decoy(memory):
         return _lost(replace(memory, probation=0, tries=0))
     pose = found.placement.pose(model.center_m)

@@ -5,8 +5,10 @@ import time
 
 import numpy as np
 
+from estimators.geometric.elsewhere import elsewhere_by_picture
 from estimators.geometric.fit import Placement
 from estimators.geometric.hypotheses import guess
+from estimators.geometric.memory import Memory
 from estimators.geometric.model import make_model
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.relocate import relocate
@@ -34,6 +36,8 @@ def warm_up(renderer: Renderer) -> None:
     relocate(
         model, Placement(np.eye(3), pose[:3, 3] + model.center_m), 1, images, renderer, lambda it: it.evidence.inlier
     )
+    blind = images.beside(None, depth=False)
+    elsewhere_by_picture(model, Memory(rotation=pose[:3, :3], translation_m=pose[:3, 3]), 0.0, blind, renderer)
     spent = time.monotonic() - started
     _LOG.info("kernels ready in %.1f s", spent)
 
