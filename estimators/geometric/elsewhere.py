@@ -31,8 +31,9 @@ def elsewhere_by_picture(
     reach_m = min(reach_m, _FARTHEST_M)
     angle_rad = _TURN_RAD + _TURN_FRAME_RAD * frames
     best, best_score = None, max(_LEAST_SCORE, score + _CLEARLY)
-    for R, t in places_like(model, trusted, angle_rad, reach_m, images, memory.tone, _FITTED):
-        found = fit(model, Placement(R, t), images, renderer)
+    likely = places_like(model, trusted, angle_rad, reach_m, images, memory.tone, _FITTED)
+    for start in [trusted] + [Placement(R, t) for R, t in likely]:
+        found = fit(model, start, images, renderer)
         if found is None or at_decoy(memory, found.placement.t, model.mesh.diameter_m):
             continue
         if _across(found.placement.t, trusted.t) > reach_m:

@@ -11,8 +11,7 @@ from estimators.geometric.solve import solve6, turn_by
 from schemas.arrays import Array
 
 _DENSE_SIGMA, _DENSE_CUT = 20.0, 40.0  # of local contrast, where 40 is a standard deviation of it
-# weight of one line, where there is texture and where not: neighbouring lines see the same light and the same clutter
-_LINE, _ONLY_LINE, _MUCH_TEXTURE = 0.1, 0.25, 200
+_LINE = 0.25  # weight of one line: neighbouring lines see the same light and the same clutter
 
 
 class Outline(NamedTuple):
@@ -56,8 +55,6 @@ def refine_by_picture(
     """
     R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.points.shape[0], 4))
     g, step, trust = np.zeros(6), np.zeros(6), np.empty(2)
-    plain = max(0.0, 1.0 - dense.points.shape[0] / _MUCH_TEXTURE)
-    weight = _LINE + (_ONLY_LINE - _LINE) * plain
     for k in range(plan.shape[0]):
         if plan[k, 0] > 0.0:
             sense(
@@ -68,7 +65,7 @@ def refine_by_picture(
         for _ in range(2):
             H[:] = 0.0
             g[:] = 0.0
-            line_rows(outline.points, outline.normals, R, t, cam, lines, plan[k, 1], weight, H, g)
+            line_rows(outline.points, outline.normals, R, t, cam, lines, plan[k, 1], _LINE, H, g)
             place_rows(corners.points, corners.places, R, t, cam, trust, H, g)
             if plan[k, 3] > 0.0:
                 dense_rows(dense, R, t, _DENSE_SIGMA, _DENSE_CUT, H, g)

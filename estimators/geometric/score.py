@@ -18,7 +18,9 @@ _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
 _FLAT = 0.01
 _TINT = 0.03  # a variance of colour that is half worth comparing
-_SURE_CORNERS = 12  # by chance 1 is found, seldom 4, however much is hidden
+# corners that are found say that a pose is near, however much is hidden, but a face alone fits two tilts: they do not
+# make it trusted; by chance 1 is found, seldom 4
+_CORNERS_ALONE, _SURE_CORNERS = 0.48, 8
 _LIKENESS_FLOOR, _BLIND_FLOOR = 0.35, 0.1
 _TONE_FREE, _TONE = 0.1, 0.3  # of a logarithm: what light and view may change, and what another colour does
 
@@ -84,7 +86,7 @@ def score_of(evidence: Evidence, usual: "Memory") -> float:
     off = np.hypot(evidence.tone[0] - usual.tone[0], evidence.tone[1] - usual.tone[1]) if usual.good else 0.0
     tone = np.exp(-0.5 * max(0.0, off - _TONE_FREE) ** 2 / _TONE**2)
     score = min(1.0, max(0.0, evidence.geometry * agreement * tone))
-    return float(score + (1 - score) * evidence.corners / (evidence.corners + _SURE_CORNERS))
+    return float(max(score, _CORNERS_ALONE * evidence.corners / (evidence.corners + _SURE_CORNERS)))
 
 
 def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:

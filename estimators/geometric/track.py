@@ -23,6 +23,7 @@ TRUSTED = 0.5
 LOST_SCORE = 0.3
 LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
+_SURE_CORNERS = 8
 _BLIND_LOST_AFTER = 16  # frames in a row below ``TRUSTED`` without depth, where anything looks a little like anything
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
@@ -110,7 +111,9 @@ def _tracked(
     else:
         memory = watched(memory, shift)
     bad = 0
-    if found.blind and score < TRUSTED:  # an outline alone may slip far: motion is believed more
+    if (
+        found.blind and score < TRUSTED and found.corners < _SURE_CORNERS
+    ):  # an outline alone may slip far: motion is believed more
         turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
         bad = memory.bad + 1
     memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=bad)
