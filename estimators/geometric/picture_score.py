@@ -29,40 +29,40 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     points = look.points @ placement.R.T + placement.t
     K = look.crop.K
     places = points[:, :2] / points[:, 2:] * [K[0, 0], K[1, 1]] + K[:2, 2]
-    size = look.mask.shape[0]
-    left, top = look.crop.crop_from_frame[:, 2]
-    height, width = images.depth_m.shape
-    right, bottom = left + (width - 1) * look.crop.zoom, top + (height - 1) * look.crop.zoom
-    inside = (places[:, 0] > max(0, left)) & (places[:, 0] < min(size - 1, right))
-    inside &= (places[:, 1] > max(0, top)) & (places[:, 1] < min(size - 1, bottom))
+    inside = _inside(places, look, images)
     if inside.sum() < _LEAST_POINTS:
         return Evidence(0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0), blind=True)
     seen, drawn = _logs(_at(look.crop.rgb, places)), _logs(look.rgb.astype(np.float64))
-    off = seen - drawn
-    ratios, light = off[:, (0, 2)] - off[:, 1:2], off.mean(axis=1)
-    odd = np.linalg.norm(ratios - np.median(ratios[inside], axis=0), axis=1) / _CHROMA_OFF
-    odd = np.maximum(odd, np.abs(light - np.median(light[inside])) / _LIGHT_OFF)
-    fits = inside & (odd < 1)
+    fits, tone = _in_colour(seen - drawn, inside)
     low, high = _EDGES
     outline = float(np.clip((edges(look, placement) - low) / (high - low), 0.0, 1.0))
-    share = float(fits.sum() / inside.sum())
+    known, share = float(inside.mean()), float(fits.sum() / inside.sum())
     chroma, tint = _chroma(seen[inside], drawn[inside])
     contrast, relief = _contrast(_at(look.observed, places)[inside], look.contrast[inside].astype(np.float64))
     light, shade = _light(seen[inside], drawn[inside])
     whole = relief + shade
-    known = float(inside.mean())
-    return Evidence(
-        inlier=known * share * outline,
-        wrong=known * share * (1 - outline),
-        hidden=known * (1 - share),
-        unknown=1 - known,
-        chroma=chroma,
-        contrast=(relief * contrast + shade * light) / whole if whole > 0 else 0.0,
-        relief=min(1.0, whole),
-        tint=tint,
-        tone=tuple(np.median(ratios[fits], axis=0)) if fits.any() else (0.0, 0.0),
-        blind=True,
-    )
+    shares = (known * share * outline, known * share * (1 - outline), known * (1 - share), 1 - known)
+    contrast = (relief * contrast + shade * light) / whole if whole > 0 else 0.0
+    return Evidence(*shares, chroma, contrast, min(1.0, whole), tint, tone, blind=True)
+
+
+def _inside(places: Array, look: "Look", images: "FrameImages") -> Array:
+    """(N,) bool, places (N, 2) of the crop that lie in it and in the frame."""
+    size, (left, top) = look.mask.shape[0], look.crop.crop_from_frame[:, 2]
+    height, width = images.depth_m.shape
+    right, bottom = left + (width - 1) * look.crop.zoom, top + (height - 1) * look.crop.zoom
+    inside = (places[:, 0] > max(0, left)) & (places[:, 0] < min(size - 1, right))
+    return inside & (places[:, 1] > max(0, top)) & (places[:, 1] < min(size - 1, bottom))
+
+
+def _in_colour(off: Array, inside: Array) -> tuple[Array, tuple[float, float]]:
+    """(N,) bool, points whose logarithms of colour are ``off`` (N, 3) by as much as most, and by how much in tone."""
+    ratios, light = off[:, (0, 2)] - off[:, 1:2], off.mean(axis=1)
+    odd = np.linalg.norm(ratios - np.median(ratios[inside], axis=0), axis=1) / _CHROMA_OFF
+    odd = np.maximum(odd, np.abs(light - np.median(light[inside])) / _LIGHT_OFF)
+    fits = inside & (odd < 1)
+    red, blue = np.median(ratios[fits], axis=0) if fits.any() else (0.0, 0.0)
+    return fits, (float(red), float(blue))
 
 
 def edges(look: "Look", placement: "Placement") -> float:
