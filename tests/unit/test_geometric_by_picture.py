@@ -99,6 +99,12 @@ def test_no_depth_no_measured_depth_and_depth_switched_off_are_the_same(bench: B
         assert answers[0].cam_from_obj is not None
         assert (answer.cam_from_obj.matrix() == answers[0].cam_from_obj.matrix()).all()
         assert answer.memory == answers[0].memory
+    masked = bench.studio.frame(0, {"cube": walk(0)}, masks=True)
+    found = off.register(masked, ["cube"])["cube"].cam_from_obj
+    same = bench.estimator.register(replace(masked, depth_m=None), ["cube"])["cube"].cam_from_obj
+    assert found is not None
+    assert same is not None
+    assert (found.matrix() == same.matrix()).all()
 
 
 def test_another_worker_goes_on_with_the_very_same_poses(bench: Bench) -> None:
