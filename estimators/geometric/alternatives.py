@@ -12,9 +12,11 @@ from estimators.geometric.register import register
 from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import STEPS, about, sweep
+from estimators.geometric.sweep import STEPS, Wheel, about, sweep
+from estimators.geometric.sweep_by_picture import sweep_by_picture
 from estimators.rendering import Renderer
 from schemas import Pose
+from schemas.arrays import Array
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS = 0.3, 4, 10, 0.3
@@ -63,7 +65,7 @@ def afresh(
 
     Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
     """
-    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW
+    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW and images.sees_depth
     memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
     if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
         return found, score, memory
@@ -100,7 +102,7 @@ def turned(
         return found, score, memory
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2
-    merits = seen * sweep(model.wheel, found.placement, images)
+    merits = seen * _merits(model, model.wheel, found.placement, images, renderer)
     # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
     slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
     turns = (_SWEEP_MEMORY * slipped + (merits - merits[0])).astype(np.float32)
@@ -110,7 +112,7 @@ def turned(
         start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
-            again = seen * sweep(model.wheel, other.placement, images)[0]
+            again = seen * _merits(model, model.wheel, other.placement, images, renderer)[0]
             alike = model.wheel.colour_share < _FEW_COLOURS or _more_alike(other, found, images)
             if again > merits[0] + _SWEEP_NOW and alike:
                 turns = np.roll(turns, -best) - turns[best]
@@ -123,3 +125,10 @@ def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
     """Whether the colours of all that is seen speak for another fit; points alone mistake a shade for a label."""
     now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
     return then > now + _MORE_ALIKE
+
+
+def _merits(model: ObjectModel, wheel: Wheel, placement: Placement, images: FrameImages, renderer: Renderer) -> Array:
+    """(36,) what speaks for each turn about the axis."""
+    if images.sees_depth:
+        return sweep(wheel, placement, images)
+    return sweep_by_picture(model, wheel, placement, images, renderer)

@@ -14,13 +14,15 @@ from estimators.geometric.track import adopted, first_estimate, follow
 from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
-from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose
+from schemas import Estimate, Estimates, Frame, Job, Pose
 
 _LOG = logging.getLogger("posestream.estimators")
 
 
 class GeometricEstimator:
-    """``Estimator`` that aligns rendered points with depth and texture; needs depth, and a mask to register.
+    """``Estimator`` that aligns a render with depth, outline and texture; needs a mask to register.
+
+    A frame without depth, or with none in any pixel, is worked by outline and texture alone.
 
     Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
     frames in a row below 0.3 the object is lost. A lost object is looked for where it can have got to in
@@ -61,13 +63,13 @@ class GeometricEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
-        images, models = _images(frame), self._jobs[frame.job_id]
+        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
         return dict(zip(objects, found, strict=True))
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
-        images, models = _images(frame), self._jobs[frame.job_id]
+        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: adopted(models[name], poses[name], frame, images, self._renderer), poses)
         return dict(zip(poses, found, strict=True))
 
@@ -85,7 +87,7 @@ class GeometricEstimator:
 
     def _apart(self, frame: Frame, priors: Estimates) -> Mapping[str, FrameImages]:
         """What each object of a frame sees of it."""
-        return apart(self._jobs[frame.job_id], priors, frame, _images(frame), self._renderer)
+        return apart(self._jobs[frame.job_id], priors, frame, FrameImages(frame, frame.depth_m), self._renderer)
 
     def _track(self, name: str, frame: Frame, prior: Estimate, images: FrameImages) -> Estimate:
         model = self._jobs[frame.job_id][name]
@@ -95,17 +97,6 @@ class GeometricEstimator:
 
     def _find(self, model: ObjectModel, name: str, frame: Frame, images: FrameImages) -> Estimate:
         mask = (frame.masks or {}).get(name)
+        images = images.beside(None, depth=model.parts.depth)
         found = None if mask is None else register(model, mask, images, self._renderer)
         return first_estimate(model, found, frame)
-
-
-def _images(frame: Frame) -> FrameImages:
-    """The frame's images.
-
-    Raises:
-        BadMessage: The frame has no depth.
-    """
-    if frame.depth_m is None:
-        msg = f"frame {frame.seq} of {frame.job_id}: the geometric estimator needs depth, got a frame without"
-        raise BadMessage(msg, stage="frame")
-    return FrameImages(frame, frame.depth_m)

@@ -1,13 +1,15 @@
 """One object against one frame: render, compare, move, twice; then say how well it fits."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
 from estimators.geometric.align import refine
+from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.model import ObjectModel
+from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.spread import spread
@@ -45,7 +47,8 @@ class Placement:
     @staticmethod
     def of(cam_from_obj: Pose, center_m: Array) -> "Placement":
         """The same pose about another pivot."""
-        return Placement(cam_from_obj.rotation, cam_from_obj.apply(center_m))
+        # a copy that can be written, as all others are: kernels are compiled for one kind of array
+        return Placement(cam_from_obj.rotation.copy(), cam_from_obj.apply(center_m))
 
     @property
     def view(self) -> Array:
@@ -67,6 +70,7 @@ class Fit:
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
         covariance: (6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame.
+        blind: Whether there was no depth.
     """
 
     placement: Placement
@@ -74,6 +78,7 @@ class Fit:
     corners: int
     look: "Look"
     covariance: Array
+    blind: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,19 +212,27 @@ def fit(
             return None
         textured = texture and model.textured and model.parts.texture
         points, places = _texture(look, placement, images) if textured else (_NO_POINTS, _NO_PLACES)
-        placement, information = _moved(look, placement, points, places, images, plan)
+        placement, information = _moved(model, look, placement, (points, places), images, plan)
         corners = _consistent(points, places, placement, images, look.crop.zoom)
     if look is None or not np.isfinite(placement.t).all():
         return None
-    return Fit(
-        placement, weigh(look, placement, images), corners, look, covariance_of(information, placement, model.center_m)
-    )
+    if images.sees_depth:
+        evidence = weigh(look, placement, images)
+    else:
+        evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
+    covariance = covariance_of(information, placement, model.center_m)
+    return Fit(placement, evidence, corners, look, covariance, not images.sees_depth)
 
 
 def _moved(
-    look: Look, placement: Placement, texture: Array, places: Array, images: FrameImages, plan: Array
+    model: ObjectModel, look: Look, placement: Placement, found: tuple[Array, Array], images: FrameImages, plan: Array
 ) -> tuple[Placement, Array]:
     """The placement after one pass and the information about it; the wide one needs only every third point."""
+    if not images.sees_depth:
+        wide = plan is _COARSE
+        moved, shifted, information = moved_by_picture(model, look, placement, found, images, wide=wide)
+        return Placement(moved, shifted), information
+    texture, places = found
     every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
     R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))

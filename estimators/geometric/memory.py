@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from estimators.geometric.colours import COLOURS_BYTES
 from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
 _VERSION = 3
 _LAYOUT = struct.Struct("<Hq9I67d36f")
+_FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
 
 
 _COUNTS = 9
@@ -53,6 +55,7 @@ class Memory:
             from the chosen pose, centre, its axes, and what speaks for it since; 0 where there is none.
         rivals_view: (3,) float64 unit direction from which they were looked at last, object's axes.
         scene: (48, 64) uint16, what stood still before the camera, as ``scene.learned`` writes it.
+        seen: What trusted frames without depth showed of it, see ``Colours.pack``; empty before the first.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 
@@ -82,6 +85,7 @@ class Memory:
     rivals_view: Array = field(default_factory=_zeros)
     scene: Array = field(default_factory=lambda: NOTHING)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
+    seen: bytes = b""
 
     def pack(self) -> bytes:
         """The same as bytes."""
@@ -92,12 +96,12 @@ class Memory:
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
         head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
-        return head + self.scene.astype("<u2").tobytes()
+        return head + self.scene.astype("<u2").tobytes() + self.seen
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) != _LAYOUT.size + 2 * GRID[0] * GRID[1]:
+        if data is None or len(data) not in (_FIXED_BYTES, _FIXED_BYTES + COLOURS_BYTES):
             return None
         version, captured_ns, *rest = _LAYOUT.unpack_from(data)
         values = np.array(rest[_COUNTS:])
@@ -130,5 +134,6 @@ class Memory:
             rivals=values[38:64].reshape(RIVALS, 13),
             rivals_view=values[64:67],
             turns=values[67:].astype(np.float32),
-            scene=np.frombuffer(data, "<u2", offset=_LAYOUT.size).reshape(GRID),
+            scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _LAYOUT.size).reshape(GRID),
+            seen=data[_FIXED_BYTES:],
         )

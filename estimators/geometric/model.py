@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.geometric.likeness import shape_turns
+from estimators.geometric.palette import Palette, make_palette
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, crowded, find_axis, sample
 from estimators.geometric.sweep import Wheel, make_wheel
+from estimators.geometric.templates import Templates, make_templates
 from estimators.geometric.views import Views, different, make_views
 from estimators.mesh import Mesh
 from estimators.rendering import Renderer
@@ -35,6 +37,8 @@ class ObjectModel:
         textured: Whether the mesh has colours worth comparing.
         surface: Points spread over the mesh.
         wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
+        palette: Its few colours, and what they may look like in the image.
+        templates: Small pictures of it as points, to look for it in the colour image.
         parts: What of the estimator is at work.
     """
 
@@ -47,6 +51,8 @@ class ObjectModel:
     textured: bool
     surface: Surface
     wheel: Wheel | None
+    palette: Palette
+    templates: Templates
     parts: Parts
 
 
@@ -60,4 +66,8 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
     wheel = None if axis is None else make_wheel(*crowded(sample(mesh, _CROWD), axis, mesh.diameter_m, *_WHEEL_POINTS))
     mix = best_mix(views.rgb, views.mask)
-    return ObjectModel(item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, parts or Parts())
+    colours = make_palette(views.rgb[views.mask])
+    templates = make_templates(views, mesh.diameter_m)
+    return ObjectModel(
+        item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, templates, parts or Parts()
+    )

@@ -42,6 +42,8 @@ def apart(
         images: Its images.
         renderer: What draws.
     """
+    if not images.sees_depth:
+        return dict.fromkeys(priors, images)
     expected = {
         name: where
         for name, prior in priors.items()

@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from estimators.geometric.contrast import normalise
 from estimators.geometric.holes import filled
 from schemas import Frame
 from schemas.arrays import Array, checked
+
+if TYPE_CHECKING:
+    from estimators.geometric.colours import Colours
 
 CROP_PX, COARSE_CROP_PX = 144, 96
 _CROP_DIAMETERS = 1.45
@@ -23,15 +27,21 @@ class FrameImages:
         K: (3, 3) float64 intrinsics of the frame.
         cam: (4,) float64 fx, fy, cx, cy.
         depth_m: (H, W) float32, 0 where unknown; see ``holes.filled``.
+        sees_depth: Whether any depth is known; where not, the colour image alone must do.
+        seen: What earlier frames showed of the object that is looked at; None where nothing is known.
     """
 
-    def __init__(self, frame: Frame, depth_m: Array) -> None:
+    def __init__(self, frame: Frame, depth_m: Array | None) -> None:
         camera = frame.camera
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
+        self.seen: Colours | None = None
+        if depth_m is None:
+            depth_m = np.zeros((camera.height, camera.width), np.float32)
         known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
         whole = filled(known)
         self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
+        self.sees_depth = bool(self.depth_m.max() > 0)
         self._levels = {0: frame.rgb}
 
     def seen_as(self, depth_m: Array) -> "FrameImages":
@@ -39,6 +49,15 @@ class FrameImages:
         other = copy(self)
         other.depth_m = checked("depth_m", depth_m, depth_m.shape, np.float32)
         return other
+
+    def beside(self, seen: "Colours | None", *, depth: bool) -> "FrameImages":
+        """The same images beside what is known of one object, and without depth where it is not to be used."""
+        images = copy(self)
+        images.seen = seen
+        if not depth and self.sees_depth:
+            images.depth_m = checked("depth_m", np.zeros_like(self.depth_m), self.depth_m.shape, np.float32)
+            images.sees_depth = False
+        return images
 
     def level(self, halvings: int) -> Array:
         """The colour image, halved so often (at most three times) by averaging."""

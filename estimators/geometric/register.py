@@ -8,6 +8,7 @@ from estimators.geometric.fit import Fit, Look, Placement, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.register_by_picture import register_by_picture
 from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.geometric.sweep import about
 from estimators.geometric.tint import LOGS, alike
@@ -60,6 +61,8 @@ class Registration:
 def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Registration | None:
     """The best placement under a mask and its rivals; None where mask or depth hold too little, or nothing fits them.
 
+    Without any depth outline and colours must do, see ``register_by_picture``.
+
     Depth and outline find the shape's poses; the turns that leave the shape as it is are told apart by
     colour after each was refined, as 2 mm of misplacement already spoil a comparison of pictures.
 
@@ -69,6 +72,9 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
         images: The frame.
         renderer: What draws.
     """
+    if not images.sees_depth:
+        found = register_by_picture(model, mask, images, renderer)
+        return None if found is None else Registration(found, [])
     ranked = candidates(model, mask, images, renderer)
     final = [
         again

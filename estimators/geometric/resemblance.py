@@ -27,7 +27,9 @@ def in_crop(image: Array, look: "Look") -> Array:
 
 
 def uncovered(look: "Look", images: "FrameImages") -> Array:
-    """(S, S) bool, pixels of a look where depth shows the object and nothing in front of it."""
+    """(S, S) bool, pixels of a look where depth shows the object and nothing in front of it; all without depth."""
+    if not images.sees_depth:
+        return look.mask
     measured = in_crop(images.depth_m, look)
     return look.mask & (measured > 0) & (np.abs(measured - look.depth_m) < _THERE_M)
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
-_LIKENESS_FLOOR = 0.35
+# corners that are found say that a pose is near, however much is hidden, but a face alone fits two tilts: they do not
+# make it trusted; by chance 1 is found, seldom 4
+_CORNERS_ALONE, _SURE_CORNERS = 0.48, 8
+_LIKENESS_FLOOR, _BLIND_FLOOR = 0.35, 0.1
 _TONE_FREE, _TONE = 0.1, 0.3  # of a logarithm: what light and view may change, and what another colour does
 
 
@@ -32,6 +35,8 @@ class Evidence:
         relief: How much contrast the mesh has there to compare, 0 to 1.
         tint: How much its colour varies there, 0 to 1.
         tone: (red, blue) mean logarithm of their ratios to green, image less mesh, over the inliers.
+        blind: Whether there was no depth: colours must then tell more.
+        corners: Corners of the mesh's texture that are where they should be; counted where there was no depth.
     """
 
     inlier: float
@@ -43,6 +48,8 @@ class Evidence:
     relief: float
     tint: float
     tone: tuple[float, float]
+    blind: bool = False
+    corners: int = 0
 
     @property
     def geometry(self) -> float:
@@ -69,11 +76,13 @@ def score_of(evidence: Evidence, usual: "Memory") -> float:
     again, in proportion to the level that they had while the track was good, times how near their tone is to
     what it was then. The mesh is the only reference: nothing learned from the images can certify a drift.
     """
-    ratio = (evidence.likeness + _LIKENESS_FLOOR) / (usual.likeness + _LIKENESS_FLOOR)
+    floor = _BLIND_FLOOR if evidence.blind else _LIKENESS_FLOOR
+    ratio = (evidence.likeness + floor) / (usual.likeness + floor)
     agreement = 1 - evidence.telling * (1 - min(1.0, ratio))
     off = np.hypot(evidence.tone[0] - usual.tone[0], evidence.tone[1] - usual.tone[1]) if usual.good else 0.0
     tone = np.exp(-0.5 * max(0.0, off - _TONE_FREE) ** 2 / _TONE**2)
-    return float(min(1.0, max(0.0, evidence.geometry * agreement * tone)))
+    score = min(1.0, max(0.0, evidence.geometry * agreement * tone))
+    return float(max(score, _CORNERS_ALONE * evidence.corners / (evidence.corners + _SURE_CORNERS)))
 
 
 def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.alternatives import afresh, best_start, other_face, turned
+from estimators.geometric.by_picture import seen_after
+from estimators.geometric.colours import Colours
 from estimators.geometric.elsewhere import Search, elsewhere, nearby
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.given import measured, with_offset
@@ -26,6 +28,8 @@ TRUSTED = 0.5
 LOST_SCORE = 0.3
 LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
+_SURE_CORNERS = 8
+_BLIND_LOST_AFTER = 16  # frames in a row below ``TRUSTED`` without depth, where anything looks a little like anything
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _MEAN_FRAMES, _FALLS_SLOWER = 15, 6
 _CONTRADICTED, _HIDDEN_EVERY = 0.05, 4
@@ -103,6 +107,7 @@ def _followed(
 ) -> Estimate:
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
+    images = images.beside(Colours.unpack(memory.seen), depth=model.parts.depth)
     if state is State.LOST:
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
@@ -119,7 +124,8 @@ def _followed(
     found, score, memory = turned(model, memory, found, score, images, renderer)
     if score >= TRUSTED:
         found, memory = decided(model, memory, found, images, renderer)
-    return _tracked(model, memory, before, found, score, seconds, jumped=jumped)
+    after = _tracked(model, memory, before, found, score, seconds, jumped=jumped)
+    return _learned(after, found, images) if after.score >= TRUSTED and not images.sees_depth else after
 
 
 def _looked_about(
@@ -128,7 +134,7 @@ def _looked_about(
     """The fit or a better one from another place, its score, and whether it is off the object's way."""
     memory = search.memory
     score, jumped = search.value(found) if found else 0.0, False
-    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
+    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT and search.images.sees_depth else None
     if near is not None:
         jumped = _apart_m(near.placement, predicted) > _OFF_WAY * _apart_m(predicted, before)
         found, score = near, search.value(near)
@@ -159,11 +165,21 @@ def _in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float
     return memory.speed_m_s > MOVING_M_S and way_m < _STANDS * memory.speed_m_s * seconds
 
 
+def _learned(estimate: Estimate, found: Fit, images: FrameImages) -> Estimate:
+    """The estimate, remembering what the object and its surroundings look like in this frame."""
+    memory, seen = Memory.unpack(estimate.memory), seen_after(found.look, images)
+    if memory is None or seen is None:
+        return estimate
+    return replace(estimate, memory=replace(memory, seen=seen.pack()).pack())
+
+
 def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
     """Whether to look elsewhere: at once where depth contradicts the pose, now and then where it is hidden."""
     if found is None or not _seen(found, score):
         return memory.bad % _UNSEEN_EVERY == _UNSEEN_EVERY - 1
     if score < TRUSTED and found.evidence.wrong > _CONTRADICTED:
+        return True
+    if found.blind and score < TRUSTED and memory.frames % _TRY_EVERY == 0:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 
@@ -195,7 +211,15 @@ def _tracked(
         memory = on_probation(model, memory, found.placement)
     else:
         memory = watched(memory, shift)
-    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=0)
+    bad = 0
+    if (
+        found.blind and score < TRUSTED and found.corners < _SURE_CORNERS
+    ):  # an outline alone may slip far: motion is believed more
+        turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
+        bad = memory.bad + 1
+    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=bad)
+    if bad >= _BLIND_LOST_AFTER:
+        return _lost(replace(memory, tries=0))
     if is_decoy(memory):
         return _lost(replace(memory, probation=0, tries=0))
     pose = found.placement.pose(model.center_m)

@@ -11,6 +11,8 @@ from schemas.arrays import Array
 
 IN_PLANE = 6
 _PICTURE_PX = 96
+DISTANCE_DIAMETERS = 5.0  # far enough that half of the object is seen
+FOCAL_PX = 0.95 * _PICTURE_PX * DISTANCE_DIAMETERS
 _GOLDEN = (1 + 5**0.5) / 2
 
 
@@ -73,8 +75,8 @@ def make_views(mesh: Mesh, symmetries: Symmetries, renderer: Renderer, count: in
         count: Points a view.
     """
     bases = np.stack([looking_from(direction) for direction in directions()])
-    distance_m = 5.0 * mesh.diameter_m  # far enough that half of the object is seen
-    focal = 0.95 * _PICTURE_PX * distance_m / mesh.diameter_m
+    distance_m = DISTANCE_DIAMETERS * mesh.diameter_m
+    focal = FOCAL_PX
     middle = (_PICTURE_PX - 1) / 2
     K = np.array([[focal, 0, middle], [0, focal, middle], [0, 0, 1]])
     poses = np.tile(np.eye(4), (len(bases), 1, 1))

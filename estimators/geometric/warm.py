@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 
+from estimators.geometric.elsewhere_by_picture import elsewhere_by_picture
 from estimators.geometric.fit import Placement
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import make_model
@@ -44,6 +45,8 @@ def warm_up(renderer: Renderer) -> None:
     )
     known = Estimate(Pose(np.eye(3), pose[:3, 3]), 1.0, State.REGISTERED)
     apart({"box": model, "twin": model}, {"box": known, "twin": known}, frame, images, renderer)
+    blind = images.beside(None, depth=False)
+    elsewhere_by_picture(model, Memory(rotation=pose[:3, :3], translation_m=pose[:3, 3]), 0.0, blind, renderer)
     spent = time.monotonic() - started
     _LOG.info("kernels ready in %.1f s", spent)
 

@@ -12,7 +12,7 @@ from estimators.geometric.judge import judge_all
 from estimators.mesh import load_mesh
 from estimators.registry import load, names
 from estimators.rendering.raster import draw
-from schemas import BadJob, BadMessage, Estimate, Estimates, Frame, Job, JobObject, Pose, State, Symmetries
+from schemas import BadJob, Estimate, Estimates, Frame, Job, JobObject, Pose, State, Symmetries
 from schemas.arrays import Array
 from tests.unit.estimators_scene import Studio, pose, write_box
 
@@ -186,24 +186,6 @@ def test_a_mask_of_something_else_leaves_the_object_lost(bench: Bench) -> None:
     assert bench.estimator.register(frame, ["cube"])["cube"].state is State.LOST
 
 
-def test_a_mask_without_any_depth_under_it_leaves_the_object_lost(bench: Bench) -> None:
-    frame = bench.studio.frame(0, {"cube": walk(0)}, masks=True)
-    for nothing in (0.0, np.nan):
-        blind = replace(frame, depth_m=np.full((240, 320), nothing, np.float32))
-        assert bench.estimator.register(blind, ["cube"])["cube"].state is State.LOST
-
-
-def test_depth_that_fails_for_some_frames_loses_the_object_and_its_return_finds_it(bench: Bench) -> None:
-    prior = bench.registered({"cube": walk(0)})
-    for seq in range(1, 10):
-        blind = replace(bench.studio.frame(seq, {"cube": walk(0)}), depth_m=np.full((240, 320), np.nan, np.float32))
-        (prior,) = bench.estimator.track([blind], [prior])
-    assert prior["cube"].state is State.LOST
-    for seq in range(10, 14):
-        (prior,) = bench.estimator.track([bench.studio.frame(seq, {"cube": walk(0)})], [prior])
-    assert prior["cube"].state is State.TRACKED
-
-
 def test_holes_in_the_depth_do_not_matter(bench: Bench) -> None:
     prior = bench.registered({"cube": walk(0)})
     for seq in range(1, 4):
@@ -221,14 +203,6 @@ def test_an_object_that_leaves_the_view_is_lost(bench: Bench) -> None:
         (prior,) = bench.estimator.track([bench.studio.frame(seq, {})], [prior])
         assert prior["cube"].score == 0.0
     assert prior["cube"].state is State.LOST
-
-
-def test_a_frame_without_depth_is_refused_with_the_reason(bench: Bench) -> None:
-    frame = replace(bench.studio.frame(0, {"cube": walk(0)}), depth_m=None)
-    with pytest.raises(BadMessage, match="needs depth"):
-        bench.estimator.register(frame, ["cube"])
-    with pytest.raises(BadMessage, match="needs depth"):
-        bench.estimator.track([frame], [{"cube": Estimate(walk(0), 1.0, State.TRACKED)}])
 
 
 def test_memory_of_an_unknown_version_is_dropped_and_the_pose_alone_used(bench: Bench) -> None:

@@ -1,0 +1,77 @@
+"""The kernel that moves a pose by all that a colour image tells: outline, corners and every pixel with contrast."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from estimators.geometric.dense import Dense, dense_rows
+from estimators.geometric.region import line_rows, place_rows, prior_rows, sense
+from estimators.geometric.solve import solve6, turn_by
+from schemas.arrays import Array
+
+_DENSE_SIGMA, _DENSE_CUT = 20.0, 40.0  # of local contrast, where 40 is a standard deviation of it
+_LINE = 0.25  # weight of one line: neighbouring lines see the same light and the same clutter
+
+
+class Outline(NamedTuple):
+    """Where the object should end, and its colours; see ``sense`` for each."""
+
+    points: Array
+    normals: Array
+    reach_px: Array
+    image: Array
+    inside: Array
+    mix: Array
+    outside: Array
+
+
+class Corners(NamedTuple):
+    """(M, 3) points about the centre, (M, 2) pixels where they were found, and their standard deviation, pixels."""
+
+    points: Array
+    places: Array
+    sigma_px: float
+
+
+@njit(nogil=True, cache=True)
+def refine_by_picture(
+    outline: Outline, corners: Corners, dense: Dense, R: Array, t: Array, cam: Array, plan: Array, prior: Array,
+    H: Array,
+) -> None:  # fmt: skip
+    """Move a pose so that it fits the colour image; two steps a round.
+
+    Args:
+        outline: Lines across the outline.
+        corners: Corners of the texture that were found.
+        dense: Pixels with contrast.
+        R: (3, 3) float64 rotation of cam_from_centre, changed in place.
+        t: (3,) float64 metres, changed in place.
+        cam: (4,) float64 fx, fy, cx, cy of the frame.
+        plan: (P, 4) float64, one round each: length of a segment (0 leaves the outline out), robust scales of
+            outline and corners, pixels, and whether every pixel is used.
+        prior: (3,) inverse variances of turn, shift across and shift along the view, about the start.
+        H: (6, 6) float64, becomes the information of the last step, without the prior (lower half).
+    """
+    R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.points.shape[0], 4))
+    g, step, trust = np.zeros(6), np.zeros(6), np.empty(2)
+    for k in range(plan.shape[0]):
+        if plan[k, 0] > 0.0:
+            sense(
+                outline.points, outline.normals, outline.reach_px, R, t, cam, outline.image, outline.inside,
+                outline.mix, outline.outside, int(plan[k, 0]), lines,
+            )  # fmt: skip
+        trust[0], trust[1] = corners.sigma_px, plan[k, 2]
+        for _ in range(2):
+            H[:] = 0.0
+            g[:] = 0.0
+            line_rows(outline.points, outline.normals, R, t, cam, lines, plan[k, 1], _LINE, H, g)
+            place_rows(corners.points, corners.places, R, t, cam, trust, H, g)
+            if plan[k, 3] > 0.0:
+                dense_rows(dense, R, t, _DENSE_SIGMA, _DENSE_CUT, H, g)
+            held = H.copy()
+            prior_rows(R, t, R0, t0, prior, held, g)
+            if not solve6(held, g, step):
+                break
+            turn_by(step[:3], R)
+            t += step[3:]
