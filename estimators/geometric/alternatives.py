@@ -10,18 +10,19 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.resemblance import resemblance, uncovered
+from estimators.geometric.rivals import steps_to
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import STEPS, Wheel, about, sweep
+from estimators.geometric.sweep import STEPS, Wheel, about, sweep, turned_over
 from estimators.geometric.sweep_by_picture import sweep_by_picture
 from estimators.rendering import Renderer
 from schemas import Pose
 from schemas.arrays import Array
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
-_IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS = 0.3, 4, 10, 0.3
-_DOUBT = 0.75  # of the usual score: below, other starts are tried too
-_CLEARLY = 0.1
+_IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
+_DOUBT = 0.6  # of the usual score: below, other starts are tried too; above they seldom help
+_CLEARLY, _OVER = 0.1, 0.18  # better; and where the axis would have to have turned over
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
@@ -70,11 +71,19 @@ def afresh(
     if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
         return found, score, memory
     near_m = _AFRESH_DIAMETERS * model.mesh.diameter_m
-    for segment in find_segments(model, found.placement.t, near_m, images, most=1):
-        again = register(model, segment.mask, images, renderer)
-        if again is not None and score_of(again.fit.evidence, memory) > score + _CLEARLY:
-            return again.fit, score_of(again.fit.evidence, memory), replace(memory, doubts=0)
-    return found, score, memory
+    segments = find_segments(model, found.placement.t, near_m, images, most=_AFRESH_SEGMENTS)
+    if not segments:
+        return found, score, memory
+    nearest = min(segments, key=lambda one: float(np.linalg.norm(one.center_m - found.placement.t)))
+    again = register(model, nearest.mask, images, renderer)
+    if again is None:
+        return found, score, memory
+    over = turned_over(model.wheel, again.fit.placement.R, found.placement.R)
+    better = score_of(again.fit.evidence, memory)
+    if better < score + (_OVER if over else _CLEARLY):
+        return found, score, memory
+    rivals = steps_to(again.fit.placement, [found.placement, *again.rivals])
+    return again.fit, better, replace(memory, doubts=0, rivals=rivals, rivals_view=again.fit.placement.view)
 
 
 def other_face(

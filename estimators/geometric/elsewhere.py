@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.geometric.elsewhere_by_picture import elsewhere_by_picture
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
@@ -15,6 +15,7 @@ from estimators.geometric.relocate import SHRINK, relocate
 from estimators.geometric.scene import share_standing, standing
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
+from estimators.geometric.sweep import turned_over
 from estimators.rendering import Renderer
 from schemas import Pose
 from schemas.arrays import Array
@@ -24,8 +25,9 @@ _NEAR_LEAST = 0.12  # of a score, less the farther off
 _FOUND_SCORE, _CLEARLY = 0.52, 0.1
 _FAR_SCORE, _FAR_CLEARLY = 0.65, 0.3  # farther than the object could be by its usual motion
 _REACH_DIAMETERS, _REACH_M = 0.5, 0.04  # of the diameter, and a frame
+_OVER = 0.1  # more where the axis would have to have turned over while nobody looked
 _FARTHEST_M = 0.3
-_SEGMENTS = 2
+_SEGMENTS, _RIVALS = 2, 3
 _STOOD_FREE, _STOOD = 0.15, 0.5  # of what is taken for the object: what chance does, and a copy of it
 
 
@@ -98,11 +100,15 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
             return False
         near = search.stands is not None or np.linalg.norm(found.placement.t - about.t) < _REACH_DIAMETERS * diameter_m
         least = max(_FOUND_SCORE, score + _CLEARLY) if near else max(_FAR_SCORE, score + _FAR_CLEARLY)
+        least += _OVER if turned_over(model.wheel, found.placement.R, trusted.R) else 0.0
         return (
             search.value(found) > least
             and bool(np.linalg.norm(found.placement.t - trusted.t) < reach_m)
             and not at_decoy(memory, found.placement.t, diameter_m)
         )
+
+    def likely(found: Fit) -> float:
+        return search.value(found) - (_OVER if turned_over(model.wheel, found.placement.R, trusted.R) else 0.0)
 
     grid = relocate(
         model,
@@ -117,11 +123,11 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
     )
     if possible(grid):
         return grid
-    fits = [
-        found.fit
-        for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS)
-        if not at_decoy(memory, segment.center_m, diameter_m)
-        and (found := register(model, segment.mask, search.images, search.renderer)) is not None
-        and possible(found.fit)
-    ]
-    return max(fits, key=search.value) if fits else None
+    fits: list[Fit] = []
+    for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS):
+        found = register(model, segment.mask, search.images, search.renderer)
+        if found is not None and not at_decoy(memory, segment.center_m, diameter_m):
+            # the one that it chose may be turned over where a rival is not
+            rivals = [fit(model, one, search.images, search.renderer, coarse=False) for one in found.rivals[:_RIVALS]]
+            fits += [one for one in (found.fit, *rivals) if one is not None and possible(one)]
+    return max(fits, key=likely) if fits else None

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.palette import Palette, make_palette
 from estimators.geometric.parts import Parts
@@ -11,6 +9,7 @@ from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, crowded, find_axis, sample
 from estimators.geometric.sweep import Wheel, make_wheel
 from estimators.geometric.templates import Templates, make_templates
+from estimators.geometric.tint import relief_of
 from estimators.geometric.views import Views, different, make_views
 from estimators.mesh import Mesh
 from estimators.rendering import Renderer
@@ -19,6 +18,7 @@ from schemas.arrays import Array
 
 _VIEW_POINTS = 100
 _SURFACE_POINTS = 1800
+_PLAIN = 0.02  # of relief: a plain mesh has no corners to find, and no colours to tell one side from another
 _CROWD, _WHEEL_POINTS = 4000, (500, 200)  # a handle is a small part, and all that tells the turn
 
 
@@ -61,8 +61,8 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     views = make_views(mesh, item.symmetries, renderer, _VIEW_POINTS)
     turns = shape_turns(mesh)
     turns = turns[different(turns, item.symmetries)]
-    textured = mesh.texture is not None or (mesh.colors is not None and bool(np.ptp(mesh.colors, axis=0).max() > 8))
     surface = sample(mesh, _SURFACE_POINTS)
+    textured = relief_of(surface.tints) > _PLAIN
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
     wheel = None if axis is None else make_wheel(*crowded(sample(mesh, _CROWD), axis, mesh.diameter_m, *_WHEEL_POINTS))
     mix = best_mix(views.rgb, views.mask)

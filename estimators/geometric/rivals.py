@@ -14,6 +14,7 @@ from schemas.arrays import Array
 
 _NEWS_COSINE = np.cos(np.radians(5.0))  # the same view again says the same again, and is no further evidence
 _DECIDED = 0.6  # of merit, gathered over views; one view's error is about a third of it
+_PLAIN_MERIT = 4.0
 _APART_COSINE = np.cos(np.radians(15.0))
 
 
@@ -38,11 +39,11 @@ def decided(
     if not memory.rivals.any() or view @ memory.rivals_view > _NEWS_COSINE:
         return found, memory
     rivals = memory.rivals.copy()
-    own = _merit(found, images)
+    own = _merit(found, images, textured=model.textured)
     for k in np.nonzero(rivals.any(axis=1))[0]:
         start = Placement(at.R @ rivals[k, :9].reshape(3, 3), at.t + at.R @ rivals[k, 9:12])
         other = fit(model, start, images, renderer, coarse=False)
-        rivals[k, 12] += (_merit(other, images) if other else 0.0) - own
+        rivals[k, 12] += (_merit(other, images, textured=model.textured) if other else 0.0) - own
         if other is not None and rivals[k, 12] > _DECIDED:
             turns = np.zeros_like(memory.turns)
             return other, replace(memory, rivals=np.zeros_like(rivals), likeness=other.evidence.likeness, turns=turns)
@@ -51,6 +52,8 @@ def decided(
     return found, replace(memory, rivals=rivals, rivals_view=view)
 
 
-def _merit(found: Fit, images: FrameImages) -> float:
-    """Agreement with depth times that with the picture, 0 to 8."""
+def _merit(found: Fit, images: FrameImages, *, textured: bool) -> float:
+    """Agreement with depth times that with the picture, 0 to 8; with depth alone where the mesh is plain."""
+    if not textured:
+        return _PLAIN_MERIT * found.evidence.geometry
     return found.evidence.geometry * (1.0 + resemblance(found.look, uncovered(found.look, images)))

@@ -67,6 +67,11 @@ def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     )
 
 
+def turned_over(wheel: Wheel | None, one: Array, other: Array) -> bool:
+    """Whether the axis points the other way in the second of two rotations (3, 3)."""
+    return wheel is not None and float((one @ wheel.axis.direction) @ (other @ wheel.axis.direction)) < 0.0
+
+
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
     """(3, 3) and (3,): the turn by an angle about an axis, as a map of points about the centre."""
     x, y, z = axis.direction
