@@ -20,7 +20,7 @@ from schemas.arrays import Array
 
 # search radius, stride, sigma, robust scale in metres; sigmas are wide as neighbouring depths err together
 _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04, 0.006, 0.012, 0.02]])
-_FINE = np.array([[0.03, 0.005, 0.008, 0.01], [0.02, 0.004, 0.006, 0.01], [0.015, 0.003, 0.006, 0.008]])
+_FINE = np.array([[0.03, 0.0075, 0.008, 0.01], [0.02, 0.005, 0.006, 0.01], [0.015, 0.00375, 0.006, 0.008]])
 _DAMPING = np.array([200.0, 5000.0])
 _SAMPLES, _FEWEST = 280, 20
 _NEAREST_M, _FARTHEST_M = 0.05, 20.0

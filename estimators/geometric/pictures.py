@@ -15,7 +15,7 @@ from schemas.arrays import Array, checked
 if TYPE_CHECKING:
     from estimators.geometric.colours import Colours
 
-CROP_PX, COARSE_CROP_PX = 144, 96
+CROP_PX, COARSE_CROP_PX = 136, 88
 _CROP_DIAMETERS = 1.45
 _NEAREST_M = 0.05
 

@@ -119,13 +119,23 @@ def _followed(
     memory = _scene(model, memory, found.placement if found else predicted, score, images)
     if found is None or not _seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
+    turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
+    moved = replace(memory, turn_rad_s=turn, shift_m_s=shift)  # what sets a wrong pose right below is no motion
+    found, score, memory = _corrected(model, moved, found, score, images, renderer)
+    after = _tracked(model, memory, found, score, seconds, jumped=jumped)
+    return _learned(after, found, images) if after.score >= TRUSTED and not images.sees_depth else after
+
+
+def _corrected(
+    model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
+) -> tuple[Fit, float, Memory]:
+    """The fit or a better one of the same object, turned or registered anew, its score and the memory."""
     found, score, memory = afresh(model, memory, found, score, images, renderer)
     found, score, memory = other_face(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     if score >= TRUSTED:
         found, memory = decided(model, memory, found, images, renderer)
-    after = _tracked(model, memory, before, found, score, seconds, jumped=jumped)
-    return _learned(after, found, images) if after.score >= TRUSTED and not images.sees_depth else after
+    return found, score, memory
 
 
 def _looked_about(
@@ -201,20 +211,17 @@ def _coloured_right(found: Fit, score: float) -> bool:
     return score >= _COLOURED * found.evidence.geometry
 
 
-def _tracked(
-    model: ObjectModel, memory: Memory, before: Placement, found: Fit, score: float, seconds: float, *, jumped: bool
-) -> Estimate:
+def _tracked(model: ObjectModel, memory: Memory, found: Fit, score: float, seconds: float, *, jumped: bool) -> Estimate:
     """The estimate of a frame in which the object was seen."""
-    turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
+    turn, shift = memory.turn_rad_s, memory.shift_m_s
     if jumped:
         turn, shift = np.zeros(3), _way(model, memory, found, seconds)
         memory = on_probation(model, memory, found.placement)
     else:
         memory = watched(memory, shift)
     bad = 0
-    if (
-        found.blind and score < TRUSTED and found.corners < _SURE_CORNERS
-    ):  # an outline alone may slip far: motion is believed more
+    if found.blind and score < TRUSTED and found.corners < _SURE_CORNERS:
+        # an outline alone may slip far: motion is believed more
         turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
         bad = memory.bad + 1
     memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=bad)
