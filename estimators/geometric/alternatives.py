@@ -41,12 +41,15 @@ def best_start(
     images: FrameImages,
     renderer: Renderer,
 ) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too."""
-    best = fit(model, predicted, images, renderer, coarse=False)
+    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too.
+
+    Without depth the wide one is always made: an outline leads to the nearest edge, whatever it belongs to.
+    """
+    best = fit(model, predicted, images, renderer, coarse=not images.sees_depth)
     score = score_of(best.evidence, memory) if best else 0.0
     if score >= max(_SURE * memory.mean_score, _SURE_SCORE):
         return best, score
-    wide = fit(model, predicted, images, renderer)
+    wide = fit(model, predicted, images, renderer) if images.sees_depth else None
     if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
         best, score = wide, score_of(wide.evidence, memory)
     if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):

@@ -58,7 +58,7 @@ def first_estimate(model: ObjectModel, found: Registration | None, frame: Frame)
 def adopted(model: ObjectModel, given: Pose, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
     """The estimate of a frame in which the pose is known from outside: that pose, and how well the frame shows it."""
     memory = Memory(captured_ns=frame.captured_ns, rotation=given.rotation, translation_m=given.translation_m)
-    at = Placement.of(given, model.center_m)
+    at, images = Placement.of(given, model.center_m), images.beside(None, depth=model.parts.depth)
     found = fit(model, at, images, renderer, coarse=False)
     if found is None:
         return Estimate(given, 0.0, State.REGISTERED, memory=memory.pack())
@@ -66,7 +66,8 @@ def adopted(model: ObjectModel, given: Pose, frame: Frame, images: FrameImages, 
     if score >= TRUSTED:
         memory = _trusted(memory, found.placement.pose(model.center_m), score, found.evidence)
         memory = measured(memory, at, found, model.mesh.diameter_m)
-    return Estimate(given, score, State.REGISTERED, found.covariance, memory.pack())
+    estimate = Estimate(given, score, State.REGISTERED, found.covariance, memory.pack())
+    return _learned(estimate, found, images) if score >= TRUSTED and not images.sees_depth else estimate
 
 
 def follow(model: ObjectModel, prior: Estimate, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
