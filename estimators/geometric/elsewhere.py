@@ -1,5 +1,6 @@
 """Where else an object may be when it is not where motion predicts: near by first, then in pieces of the scene."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,11 +124,21 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
     )
     if possible(grid):
         return grid
-    fits: list[Fit] = []
-    for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS):
-        found = register(model, segment.mask, search.images, search.renderer)
-        if found is not None and not at_decoy(memory, segment.center_m, diameter_m):
-            # the one that it chose may be turned over where a rival is not
-            rivals = [fit(model, one, search.images, search.renderer, coarse=False) for one in found.rivals[:_RIVALS]]
-            fits += [one for one in (found.fit, *rivals) if one is not None and possible(one)]
+    fits = [found for found in _in_pieces(search, trusted, reach_m) if possible(found)]
     return max(fits, key=likely) if fits else None
+
+
+def _in_pieces(search: Search, trusted: Placement, reach_m: float) -> Iterator[Fit]:
+    """What fits the pieces of the scene within reach: the registered pose, which may be turned over, and its rivals."""
+    model = search.model
+    for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS):
+        if at_decoy(search.memory, segment.center_m, model.mesh.diameter_m):
+            continue
+        found = register(model, segment.mask, search.images, search.renderer)
+        if found is None:
+            continue
+        yield found.fit
+        for rival in found.rivals[:_RIVALS]:
+            again = fit(model, rival, search.images, search.renderer, coarse=False)
+            if again is not None:
+                yield again

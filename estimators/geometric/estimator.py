@@ -5,12 +5,13 @@ import time
 from collections.abc import Mapping, Sequence
 
 from estimators.crew import Crew
+from estimators.geometric.begin import adopted, first_estimate
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.neighbours import apart
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
-from estimators.geometric.track import adopted, first_estimate, follow
+from estimators.geometric.track import follow
 from estimators.geometric.warm import warm_up
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
@@ -36,7 +37,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "1"
+    version = "2"
     weights_digest = ""
 
     def __init__(self, renderer: Renderer | None = None, threads: int = 1) -> None:
