@@ -10,7 +10,7 @@ from estimators.geometric.trust import TRUSTED
 
 LOST_SCORE = 0.3
 """A score at which an object is about to be lost."""
-_CONTRADICTED, _HIDDEN_EVERY, _BLIND_EVERY, _UNSEEN_EVERY = 0.05, 4, 2, 3
+_CONTRADICTED, _HIDDEN_EVERY, _BLIND_EVERY, _UNSEEN_EVERY = 0.05, 8, 2, 3
 _NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
 _GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
