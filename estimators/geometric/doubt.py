@@ -48,7 +48,7 @@ def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
         return memory.bad % _UNSEEN_EVERY == _UNSEEN_EVERY - 1
     if score < TRUSTED and found.evidence.wrong > _CONTRADICTED:
         return True
-    if found.blind and score < TRUSTED and memory.frames % _BLIND_EVERY == 0:
+    if found.evidence.blind and score < TRUSTED and memory.frames % _BLIND_EVERY == 0:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 

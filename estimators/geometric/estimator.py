@@ -64,13 +64,13 @@ class GeometricEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
-        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
+        images, models = FrameImages(frame), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
         return dict(zip(objects, found, strict=True))
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
-        images, models = FrameImages(frame, frame.depth_m), self._jobs[frame.job_id]
+        images, models = FrameImages(frame), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: adopted(models[name], poses[name], frame, images, self._renderer), poses)
         return dict(zip(poses, found, strict=True))
 
@@ -88,7 +88,7 @@ class GeometricEstimator:
 
     def _apart(self, frame: Frame, priors: Estimates) -> Mapping[str, FrameImages]:
         """What each object of a frame sees of it."""
-        return apart(self._jobs[frame.job_id], priors, frame, FrameImages(frame, frame.depth_m), self._renderer)
+        return apart(self._jobs[frame.job_id], priors, frame, FrameImages(frame), self._renderer)
 
     def _track(self, name: str, frame: Frame, prior: Estimate, images: FrameImages) -> Estimate:
         model = self._jobs[frame.job_id][name]

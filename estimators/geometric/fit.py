@@ -70,7 +70,6 @@ class Fit:
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
         covariance: (6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame.
-        blind: Whether there was no depth.
     """
 
     placement: Placement
@@ -78,7 +77,6 @@ class Fit:
     corners: int
     look: "Look"
     covariance: Array
-    blind: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -221,7 +219,7 @@ def fit(
     else:
         evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
     covariance = covariance_of(information, placement, model.center_m)
-    return Fit(placement, evidence, corners, look, covariance, not images.sees_depth)
+    return Fit(placement, evidence, corners, look, covariance)
 
 
 def _moved(

@@ -42,7 +42,7 @@ def apart(
         images: Its images.
         renderer: What draws.
     """
-    if not images.sees_depth:
+    if len(priors) < 2 or not images.sees_depth:
         return dict.fromkeys(priors, images)
     expected = {
         name: where

@@ -31,8 +31,8 @@ class FrameImages:
         seen: What earlier frames showed of the object that is looked at; None where nothing is known.
     """
 
-    def __init__(self, frame: Frame, depth_m: Array | None) -> None:
-        camera = frame.camera
+    def __init__(self, frame: Frame) -> None:
+        camera, depth_m = frame.camera, frame.depth_m
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
         self.seen: Colours | None = None

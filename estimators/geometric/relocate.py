@@ -12,6 +12,7 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.scan import scan
 from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
+from estimators.geometric.templates import features
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -128,8 +129,7 @@ def _shown(model: ObjectModel, memory: Memory, turns: Array, place: Array) -> tu
     surface = model.surface
     line = -place / np.linalg.norm(place)
     facing = np.einsum("bij,nj,i->bn", turns, surface.normals, line)
-    logs = np.log(surface.rgb + 16.0)
-    chroma = np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1]], axis=1) + memory.tone
+    chroma = surface.tints[:, :2] + memory.tone
     chosen = np.stack([_some(np.flatnonzero(row > _LEAST_FACING)) for row in facing])
     points = np.einsum("bij,bnj->bni", turns, surface.points[chosen])
     return np.ascontiguousarray(points), np.take_along_axis(facing, chosen, axis=1), chroma[chosen]
@@ -145,8 +145,7 @@ def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Arr
     depth = np.ascontiguousarray(images.depth_m[factor // 2 :: factor, factor // 2 :: factor])
     if stands is not None:
         depth = np.where(stands == STANDS, -depth, depth)
-    logs = np.log(images.level(_HALVINGS).astype(np.float32) + 16.0)
-    chroma = np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1]], axis=-1)
+    chroma = features(images.level(_HALVINGS))[..., :2]
     chroma = np.ascontiguousarray(chroma[: depth.shape[0], : depth.shape[1]])
     fx, fy, cx, cy = images.cam / factor
     return depth[: chroma.shape[0], : chroma.shape[1]], chroma, np.array([fx, fy, cx - 0.5, cy - 0.5])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numba import njit
 
+from estimators.geometric.tint import tints
 from estimators.geometric.views import DISTANCE_DIAMETERS, FOCAL_PX, Views, directions, looking_from
 from schemas.arrays import Array
 
@@ -34,9 +35,8 @@ class Templates:
 
 
 def features(rgb: Array) -> Array:
-    """(..., 3) float32 of colours (..., 3): logarithms of red and blue over green, and of brightness."""
-    logs = np.log(rgb.astype(np.float32) + np.float32(16))
-    return np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1], logs.mean(axis=-1)], axis=-1)
+    """(..., 3) float32 of colours (..., 3), as ``tint.tints`` gives it."""
+    return tints(rgb.astype(np.float32))
 
 
 def make_templates(views: Views, diameter_m: float) -> Templates:

@@ -12,9 +12,9 @@ LOGS = np.log(np.arange(256) + 16.0)
 
 
 def tints(rgb: Array) -> Array:
-    """(N, 3) log red over green, log blue over green and mean log of colours (N, 3) of 0 to 255."""
+    """(..., 3) log red over green, log blue over green and mean log of colours (..., 3) of 0 to 255, floating point."""
     logs = np.log(rgb + 16.0)
-    return np.stack([logs[:, 0] - logs[:, 1], logs[:, 2] - logs[:, 1], logs.mean(axis=1)], axis=1)
+    return np.stack([logs[..., 0] - logs[..., 1], logs[..., 2] - logs[..., 1], logs.mean(axis=-1)], axis=-1)
 
 
 def relief_of(tinted: Array) -> float:

@@ -118,7 +118,7 @@ def _tracked(model: ObjectModel, memory: Memory, found: Fit, score: float, secon
     else:
         memory = watched(memory, shift)
     bad = 0
-    if found.blind and score < TRUSTED and found.corners < _SURE_CORNERS:
+    if found.evidence.blind and score < TRUSTED and found.corners < _SURE_CORNERS:
         # an outline alone may slip far: motion is believed more
         turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
         bad = memory.bad + 1

@@ -35,7 +35,7 @@ def warm_up(renderer: Renderer) -> None:
     drawn = renderer.render(mesh, pose[None], _CAMERA.K, (_CAMERA.height, _CAMERA.width))
     mask = drawn.depth_m[0] > 0
     frame = Frame("warm-up", "run", 0, 0, _CAMERA, drawn.rgb[0], drawn.depth_m[0], {"box": mask})
-    images = FrameImages(frame, drawn.depth_m[0])
+    images = FrameImages(frame)
     here = Placement(np.eye(3), pose[:3, 3] + model.center_m)
     register(model, (frame.masks or {})["box"], images, renderer)
     relocate(model, Memory(), here, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)

@@ -32,7 +32,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> ObjectModel:
 def images(model: ObjectModel) -> FrameImages:
     frame = Studio({"box": model.mesh}).frame(0, {"box": TRUTH})
     assert frame.depth_m is not None
-    return FrameImages(frame, frame.depth_m)
+    return FrameImages(frame)
 
 
 @pytest.fixture(scope="module")

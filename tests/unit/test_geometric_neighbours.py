@@ -50,7 +50,7 @@ def test_pixels_of_the_object_in_front_count_as_hiding_the_one_behind(
     assert frame.depth_m is not None
     assert frame.masks is not None
     priors = {name: Estimate(p, 0.9, State.TRACKED) for name, p in (("back", BACK), ("front", FRONT))}
-    images = FrameImages(frame, frame.depth_m)
+    images = FrameImages(frame)
     seen = apart(estimator._jobs["job"], priors, frame, images, CpuRenderer())
     inner = frame.masks["front"]
     assert (seen["back"].depth_m[inner] < 0.1).mean() > 0.9
@@ -63,7 +63,7 @@ def test_objects_that_do_not_meet_and_doubtful_ones_change_nothing(
 ) -> None:
     frame = studio.frame(0, {"back": BACK, "front": FRONT})
     assert frame.depth_m is not None
-    images = FrameImages(frame, frame.depth_m)
+    images = FrameImages(frame)
     doubtful = {"back": Estimate(BACK, 0.9, State.TRACKED), "front": Estimate(FRONT, 0.2, State.TRACKED)}
     aside = pose((0, 0, 0), x_m=-0.3, z_m=0.6)
     distant = {"back": Estimate(aside, 0.9, State.TRACKED), "front": Estimate(FRONT, 0.9, State.TRACKED)}

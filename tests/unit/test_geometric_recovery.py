@@ -67,7 +67,7 @@ def place(model: ObjectModel, R: Array, t: Array) -> Scene:
     drawn = RENDERER.render(model.mesh, pose[None], CAMERA.K, (240, 320))
     depth = np.where(drawn.depth_m[0] > 0, drawn.depth_m[0], np.float32(1.2))
     frame = Frame("job", "run", 0, 0, CAMERA, drawn.rgb[0], depth)
-    return Scene(model, truth, FrameImages(frame, depth))
+    return Scene(model, truth, FrameImages(frame))
 
 
 def test_the_axis_of_a_cup_is_found_beside_its_handle() -> None:

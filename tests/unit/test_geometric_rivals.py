@@ -29,7 +29,7 @@ def looked(model: ObjectModel, chosen: np.ndarray, memory: Memory, angle_deg: fl
     frame = Studio({"box": model.mesh}).frame(0, {"box": truth})
     assert frame.depth_m is not None
     at = Placement.of(truth, model.center_m)
-    images = FrameImages(frame, frame.depth_m)
+    images = FrameImages(frame)
     found = fit(model, Placement(at.R @ chosen, at.t), images, RENDERER, coarse=False, texture=False)
     assert found is not None
     fitted, memory = decided(model, memory, found, images, RENDERER)

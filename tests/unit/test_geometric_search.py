@@ -42,7 +42,7 @@ class World:
             depth[shown], rgb[shown] = drawn.depth_m[0][shown], drawn.rgb[0][shown]
         if covered is not None:
             depth[:, covered], rgb[:, covered] = 0.4, (200, 160, 140)
-        return FrameImages(Frame("job", "run", 0, 0, CAMERA, rgb, depth), depth)
+        return FrameImages(Frame("job", "run", 0, 0, CAMERA, rgb, depth))
 
     def fitted(self, place: Array, images: FrameImages) -> Fit:
         found = fit(self.model, Placement(np.eye(3), place), images, RENDERER)
