@@ -55,8 +55,11 @@ def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
 
 def seen(found: Fit, score: float) -> bool:
     """Whether a fit is worth following: a glimpse of a hidden object is, where nothing speaks against it."""
-    return score >= LOST_SCORE or (
-        score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG and _coloured_right(found, score)
+    if score >= TRUSTED:
+        return True
+    # a hand that fits half is told from a glimpse of the object by its colours
+    return _coloured_right(found, score) and (
+        score >= LOST_SCORE or (score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG)
     )
 
 

@@ -16,7 +16,7 @@ from estimators.geometric.relocate import SHRINK, relocate
 from estimators.geometric.scene import share_standing, standing
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import turned_over
+from estimators.geometric.sweep import end_for_end, turned_over
 from estimators.rendering import Renderer
 from schemas import Pose
 from schemas.arrays import Array
@@ -131,14 +131,17 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
 def _in_pieces(search: Search, trusted: Placement, reach_m: float) -> Iterator[Fit]:
     """What fits the pieces of the scene within reach: the registered pose, which may be turned over, and its rivals."""
     model = search.model
-    for segment in find_segments(model, trusted.t, reach_m, search.images, most=_SEGMENTS):
+    for segment in find_segments(model, trusted.t, reach_m, search.images, _SEGMENTS, search.stands):
         if at_decoy(search.memory, segment.center_m, model.mesh.diameter_m):
             continue
         found = register(model, segment.mask, search.images, search.renderer)
         if found is None:
             continue
         yield found.fit
-        for rival in found.rivals[:_RIVALS]:
+        rivals = found.rivals[:_RIVALS]
+        if model.wheel is not None and turned_over(model.wheel, found.fit.placement.R, trusted.R):
+            rivals = [*rivals, end_for_end(model.wheel, found.fit.placement)]
+        for rival in rivals:
             again = fit(model, rival, search.images, search.renderer, coarse=False)
             if again is not None:
                 yield again

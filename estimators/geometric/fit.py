@@ -13,7 +13,7 @@ from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.spread import spread
-from estimators.geometric.texture import find_corners
+from estimators.geometric.texture import NO_PLACES, NO_POINTS, consistent, found_again
 from estimators.rendering import Renderer, Rendering
 from schemas import Pose
 from schemas.arrays import Array
@@ -26,10 +26,7 @@ _SAMPLES, _FEWEST = 280, 20
 _NEAREST_M, _FARTHEST_M = 0.05, 20.0
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
-_AGREE_PX = 2.5
 _NEAR = np.ones((9, 9), np.uint8)
-_NO_POINTS, _NO_PLACES = np.zeros((0, 3)), np.zeros((0, 2))
-_HIDDEN_M, _BEHIND_M = -0.025, 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,14 +66,21 @@ class Fit:
         evidence: How depth and colour agree with it.
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
-        covariance: (6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame.
+        information: (6, 6) float64 lower half of the normal equations of the last step, camera's axes.
+        center_m: (3,) float64 the centre in the object's frame.
     """
 
     placement: Placement
     evidence: Evidence
     corners: int
     look: "Look"
-    covariance: Array
+    information: Array
+    center_m: Array
+
+    @property
+    def covariance(self) -> Array:
+        """(6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame."""
+        return covariance_of(self.information, self.placement, self.center_m)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,39 +154,6 @@ def look_at(
     )
 
 
-def _lift(rows: Array, columns: Array, depth_m: Array, K: Array, placement: Placement) -> Array:
-    """(N, 3) points about the object's centre under pixels of a render."""
-    z = depth_m[rows, columns].astype(np.float64)
-    seen = np.stack([(columns - K[0, 2]) / K[0, 0] * z, (rows - K[1, 2]) / K[1, 1] * z, z], axis=1)
-    return np.ascontiguousarray((seen - placement.t) @ placement.R)
-
-
-def _texture(look: Look, placement: Placement, images: FrameImages) -> tuple[Array, Array]:
-    """(M, 3) points about the centre and (M, 2) pixels of the frame where their texture was found."""
-    drawn, found = find_corners(look.rendered, look.observed, look.mask)
-    if not len(drawn):
-        return _NO_POINTS, _NO_PLACES
-    places = (found.astype(np.float64) - look.crop.K[:2, 2]) / look.crop.zoom + images.K[:2, 2]
-    z = look.depth_m[drawn[:, 1], drawn[:, 0]]
-    height, width = images.depth_m.shape
-    column, row = np.rint(places[:, 0]).astype(np.int64), np.rint(places[:, 1]).astype(np.int64)
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    measured = images.depth_m[np.clip(row, 0, height - 1), np.clip(column, 0, width - 1)]
-    gap = measured - z
-    kept = inside & ((measured <= 0) | ((gap > _HIDDEN_M) & (gap < _BEHIND_M)))
-    points = _lift(drawn[kept, 1], drawn[kept, 0], look.depth_m, look.crop.K, placement)
-    return points, np.ascontiguousarray(places[kept])
-
-
-def _consistent(texture: Array, places: Array, placement: Placement, images: FrameImages, zoom: float) -> int:
-    """Points of the texture whose place in the image agrees with a placement to 2.5 px of the crop."""
-    if not len(texture):
-        return 0
-    at = texture @ placement.R.T + placement.t
-    seen = at[:, :2] / at[:, 2:] * images.cam[:2] + images.cam[2:]
-    return int((np.linalg.norm(seen - places, axis=1) * zoom < _AGREE_PX).sum())
-
-
 def fit(
     model: ObjectModel,
     start: Placement,
@@ -202,24 +173,44 @@ def fit(
         coarse: A wide pass first, for up to 7 cm; else only a fine one, for up to 3 cm.
         texture: Use the mesh's colours; without, depth alone moves the placement.
     """
-    placement, corners, information = start, 0, np.zeros((6, 6))
-    look: Look | None = None
-    for plan in (_COARSE, _FINE) if coarse else (_FINE,):
-        look = look_at(model, placement, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
-        if look is None:
+    if coarse:
+        near = approached(model, start, images, renderer, texture=texture)
+        if near is None:
             return None
-        textured = texture and model.textured and model.parts.texture
-        points, places = _texture(look, placement, images) if textured else (_NO_POINTS, _NO_PLACES)
-        placement, information = _moved(model, look, placement, (points, places), images, plan)
-        corners = _consistent(points, places, placement, images, look.crop.zoom)
-    if look is None or not np.isfinite(placement.t).all():
+        start = near
+    looked = _pass(model, start, images, renderer, _FINE, texture=texture)
+    if looked is None:
         return None
+    look, placement, information, (points, places) = looked
+    if not np.isfinite(placement.t).all():
+        return None
+    corners = consistent(points, places, placement, images, look.crop.zoom)
     if images.sees_depth:
         evidence = weigh(look, placement, images)
     else:
         evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
-    covariance = covariance_of(information, placement, model.center_m)
-    return Fit(placement, evidence, corners, look, covariance)
+    return Fit(placement, evidence, corners, look, information, model.center_m)
+
+
+def approached(
+    model: ObjectModel, start: Placement, images: FrameImages, renderer: Renderer, *, texture: bool = True
+) -> Placement | None:
+    """Where the wide pass of a ``fit`` leads to; None where nothing of the object is in view."""
+    looked = _pass(model, start, images, renderer, _COARSE, texture=texture)
+    return None if looked is None else looked[1]
+
+
+def _pass(
+    model: ObjectModel, start: Placement, images: FrameImages, renderer: Renderer, plan: Array, *, texture: bool
+) -> tuple[Look, Placement, Array, tuple[Array, Array]] | None:
+    """One look and the step from there: the look, the placement, the information about it, and the texture found."""
+    look = look_at(model, start, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
+    if look is None:
+        return None
+    textured = texture and model.textured and model.parts.texture
+    found = found_again(look, start, images) if textured else (NO_POINTS, NO_PLACES)
+    placement, information = _moved(model, look, start, found, images, plan)
+    return look, placement, information, found
 
 
 def _moved(

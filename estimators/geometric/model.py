@@ -1,6 +1,7 @@
 """An object made ready for tracking and registration."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, replace
 
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.palette import Palette, make_palette
@@ -16,6 +17,8 @@ from estimators.rendering import Renderer
 from schemas import JobObject
 from schemas.arrays import Array
 
+_LOG = logging.getLogger("posestream.estimators")
+_BACK_SHARE = 3e-3  # of a picture: a few pixels, as closed meshes have at creases
 _VIEW_POINTS = 100
 _SURFACE_POINTS = 1800
 _PLAIN = 0.02  # of relief: a plain mesh has no corners to find, and no colours to tell one side from another
@@ -59,6 +62,7 @@ class ObjectModel:
 def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | None = None) -> ObjectModel:
     """Draw an object's views; about 50 ms."""
     views = make_views(mesh, item.symmetries, renderer, _VIEW_POINTS)
+    mesh = _culled(mesh, views)
     turns = shape_turns(mesh)
     turns = turns[different(turns, item.symmetries)]
     surface = sample(mesh, _SURFACE_POINTS)
@@ -71,3 +75,17 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     return ObjectModel(
         item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, templates, parts or Parts()
     )
+
+
+def _culled(mesh: Mesh, views: Views) -> Mesh:
+    """The mesh, as a closed one where no view shows the back of a face.
+
+    Parts that are stuck into others (a handle, a beak) are often left open where nobody sees it, and to draw their
+    backs would take twice as long.
+    """
+    if mesh.closed:
+        return mesh
+    if views.back_share < _BACK_SHARE:
+        return replace(mesh, closed=True)
+    _LOG.warning("mesh %s is open, or not wound one way: drawn from both sides, slower", mesh.name)
+    return mesh

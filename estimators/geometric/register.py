@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from estimators.geometric.by_picture import in_frame
 from estimators.geometric.fit import Fit, Look, Placement, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
@@ -170,9 +171,9 @@ def _candidate(
 
 
 def overlap(look: Look, mask: Array, images: FrameImages) -> float:
-    """Intersection over union of a drawn outline and a mask, without what something nearer hides."""
+    """Intersection over union of a drawn outline and a mask, without what something nearer or the edge hides."""
     seen = in_crop(mask.astype(np.uint8), look) > 0
     measured = in_crop(images.depth_m, look)
     hidden = (measured > 0) & (measured < look.depth_m - _HIDDEN_M) & ~seen
-    drawn = look.mask & ~hidden
+    drawn = look.mask & ~hidden & in_frame(look.crop, images)
     return float((seen & drawn).sum() / max(1, (seen | drawn).sum()))

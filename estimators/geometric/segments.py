@@ -7,11 +7,13 @@ import numpy as np
 
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.scene import STANDS
 from schemas.arrays import Array, checked
 
 _SHRINK = 4
 _STEP_M, _STEP_SHARE = 0.012, 0.012  # a larger jump between neighbours parts two things
 _LEAST_AREA, _MOST_AREA = 0.03, 1.1  # of the diameter squared
+_STOOD = 0.5  # of a piece's pixels
 _BINS = 8
 
 
@@ -30,7 +32,9 @@ class Segment:
     likeness: float
 
 
-def find_segments(model: ObjectModel, near_m: Array, reach_m: float, images: FrameImages, most: int) -> list[Segment]:
+def find_segments(
+    model: ObjectModel, near_m: Array, reach_m: float, images: FrameImages, most: int, stands: Array | None = None
+) -> list[Segment]:
     """The pieces whose size, place and colour fit, most alike first.
 
     Args:
@@ -39,6 +43,7 @@ def find_segments(model: ObjectModel, near_m: Array, reach_m: float, images: Fra
         reach_m: How far from there its centre may be by now.
         images: The frame.
         most: How many are given at most.
+        stands: (h, w) uint8 of ``standing`` for a picture four times smaller: what stood there before is left out.
     """
     depth = np.ascontiguousarray(images.depth_m[_SHRINK // 2 :: _SHRINK, _SHRINK // 2 :: _SHRINK])
     count, labels, stats, _ = cv2.connectedComponentsWithStats(_inner(depth).astype(np.uint8), connectivity=4)
@@ -52,6 +57,8 @@ def find_segments(model: ObjectModel, near_m: Array, reach_m: float, images: Fra
             continue
         window = (slice(top, top + height), slice(left, left + width))
         inside = labels[window] == label
+        if stands is not None and (stands[window][inside] == STANDS).mean() > _STOOD:
+            continue
         center = _center(depth[window], inside, left, top, images.cam)
         size_m2 = area * (_SHRINK * center[2]) ** 2 / (images.cam[0] * images.cam[1])
         if not _LEAST_AREA * D * D < size_m2 < _MOST_AREA * D * D or np.linalg.norm(center - near_m) > reach_m + D / 2:

@@ -1,6 +1,6 @@
 """The turn about an axis of near-symmetry, tried all the way round: no small step finds it again once it is lost."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -70,6 +70,15 @@ def make_wheel(surface: Surface, axis: Axis) -> Wheel:
 def turned_over(wheel: Wheel | None, one: Array, other: Array) -> bool:
     """Whether the axis points the other way in the second of two rotations (3, 3)."""
     return wheel is not None and float((one @ wheel.axis.direction) @ (other @ wheel.axis.direction)) < 0.0
+
+
+def end_for_end(wheel: Wheel, placement: "Placement") -> "Placement":
+    """A placement turned over so that what sticks out stays where it is; unchanged where nothing does."""
+    if not len(wheel.odd):
+        return placement
+    aside = wheel.odd.mean(axis=0) - wheel.hub
+    A, b = about(Axis(wheel.hub, aside / np.linalg.norm(aside), wheel.axis.odd), np.pi)
+    return replace(placement, R=placement.R @ A, t=placement.R @ b + placement.t)
 
 
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.mesh import Mesh
-from estimators.rendering import Renderer
+from estimators.rendering import Renderer, Rendering
 from schemas import Symmetries
 from schemas.arrays import Array
 
@@ -13,6 +13,7 @@ IN_PLANE = 6
 _PICTURE_PX = 96
 DISTANCE_DIAMETERS = 5.0  # far enough that half of the object is seen
 FOCAL_PX = 0.95 * _PICTURE_PX * DISTANCE_DIAMETERS
+_BACK_COSINE = 0.1  # normals are smooth: less is a face's edge at the outline
 _GOLDEN = (1 + 5**0.5) / 2
 
 
@@ -29,6 +30,7 @@ class Views:
         view: (B,) int64, the view of each hypothesis.
         rgb: (42, S, S, 3) uint8, the pictures.
         mask: (42, S, S) bool, where the object is in them.
+        back_share: The largest share of a picture in which faces are seen from behind.
     """
 
     points: Array
@@ -38,6 +40,7 @@ class Views:
     view: Array
     rgb: Array
     mask: Array
+    back_share: float
 
 
 def directions() -> Array:
@@ -100,7 +103,17 @@ def make_views(mesh: Mesh, symmetries: Symmetries, renderer: Renderer, count: in
         view[kept],
         drawn.rgb,
         drawn.depth_m > 0,
+        _back_share(drawn, K),
     )
+
+
+def _back_share(drawn: Rendering, K: Array) -> float:
+    """The largest share of a picture's object whose normals point away from the camera."""
+    v, u = np.indices(drawn.depth_m.shape[1:])
+    rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones(u.shape)], axis=-1)
+    along = (drawn.normal * rays).sum(axis=-1) / np.linalg.norm(rays, axis=-1)
+    mask = drawn.depth_m > 0
+    return float(((mask & (along > _BACK_COSINE)).sum(axis=(1, 2)) / np.maximum(1, mask.sum(axis=(1, 2)))).max())
 
 
 def _spread(depth: Array, normal: Array, K: Array, count: int, distance_m: float) -> tuple[Array, Array, float]:

@@ -64,8 +64,6 @@ def read_unchanged(path: Path, _mtime_ns: int, _size: int, unit_m: float) -> Mes
     """The mesh of a file of this time and size; see ``load_mesh``."""
     mesh = read_prepared(path, unit_m) or _made_ready(path, unit_m)
     _check_unit(path, mesh.diameter_m, unit_m)
-    if not mesh.closed:
-        _LOG.warning("mesh %s is not closed or not wound one way: drawn from both sides, slower", path)
     return mesh
 
 
