@@ -152,12 +152,13 @@ def _add_scale(
 @njit(nogil=True, cache=True)
 def _update(
     points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, matches: Array, cam: Array,
-    trust: Array, pixel_trust: Array, damping: Array, H: Array,
+    trust: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
 ) -> bool:  # fmt: skip
-    """One damped step from given matches; H becomes the information without damping. False where there is no step."""
+    """One damped step from given matches; see ``refine`` for H and by_depth. False where there is no step."""
     g, step = np.zeros(6), np.zeros(6)
     H[:] = 0.0
     depth_rows(points, normals, R, t, matches, trust, H, g)
+    by_depth[:6], by_depth[6] = H, g
     pixel_rows(texture, places, R, t, cam, pixel_trust, H, g)
     damped = H.copy()
     for i in range(6):
@@ -172,7 +173,7 @@ def _update(
 @njit(nogil=True, cache=True)
 def refine(
     points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, depth: Array, cam: Array,
-    plan: Array, pixel_trust: Array, damping: Array, H: Array,
+    plan: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
 ) -> None:  # fmt: skip
     """Move a pose (R, t in place) so that the model's points fit depth and colour; two steps a round of matching.
 
@@ -189,12 +190,15 @@ def refine(
         pixel_trust: See ``pixel_rows``.
         damping: (2,) Tikhonov terms for turn and shift.
         H: (6, 6) float64, becomes the information of the last step, without damping (lower half).
+        by_depth: (7, 6) float64, becomes the share of depth in it, and in the last row where depth alone pulls.
     """
     matches = np.zeros((points.shape[0], 4))
     for k in range(plan.shape[0]):
         match(points, R, t, depth, cam, plan[k, :2], matches)
         for _ in range(2):
-            if not _update(points, normals, texture, places, R, t, matches, cam, plan[k, 2:], pixel_trust, damping, H):
+            if not _update(
+                points, normals, texture, places, R, t, matches, cam, plan[k, 2:], pixel_trust, damping, H, by_depth
+            ):
                 break
 
 
@@ -217,6 +221,20 @@ def refine_all(
         damping: (2,).
     """
     nothing, nowhere = np.zeros((0, 3)), np.zeros((0, 2))
-    H, trust = np.zeros((6, 6)), np.ones(2)
+    H, by_depth, trust = np.zeros((6, 6)), np.zeros((7, 6)), np.ones(2)
     for b in range(R.shape[0]):
-        refine(points[view[b]], normals[view[b]], nothing, nowhere, R[b], t[b], depth, cam, plan, trust, damping, H)
+        refine(
+            points[view[b]],
+            normals[view[b]],
+            nothing,
+            nowhere,
+            R[b],
+            t[b],
+            depth,
+            cam,
+            plan,
+            trust,
+            damping,
+            H,
+            by_depth,
+        )

@@ -1,5 +1,6 @@
 """How far a pose may be off, from the information of its last step."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,10 +10,47 @@ from schemas.arrays import Array
 if TYPE_CHECKING:
     from estimators.geometric.fit import Placement
 
-# rows of one frame err together (neighbouring depths, one light), so that they say less than their number
-_INFLATION = 1.0
 _FLOOR_RAD, _FLOOR_M = 1e-3, 2e-4
 _UNKNOWN_RAD, _UNKNOWN_M = 3.0, 1.0  # where the step says nothing at all
+_NOISE, _SYSTEMATIC = 0.6, 2.4  # of variance: what noise alone leaves, and for each unit of conflict
+_MOST = 20.0  # standard deviations grow by 4.5 at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Information:
+    """What the last step of a fit knew, as normal equations of a turn about the centre and a shift, camera's axes.
+
+    Attributes:
+        whole: (6, 6) float64, lower half.
+        by_depth: (6, 6) float64, lower half, the share of depth in it.
+        depth_pull: (6,) float64, where depth alone would pull the pose.
+    """
+
+    whole: Array
+    by_depth: Array
+    depth_pull: Array
+
+    @property
+    def conflict(self) -> float:
+        """Chi-square of what depth and picture disagree by where they came to terms; 0 where one of them was alone.
+
+        Noise leaves about 0.1 on generated sequences, as neighbouring depths are taken to err together; on real
+        recordings, where sensor, focal length and mesh disagree by a percent, it is 1 to 6.
+        """
+        return float(self.depth_pull @ np.linalg.solve(_completed(self.by_depth), self.depth_pull))
+
+    @property
+    def inflation(self) -> float:
+        """By how much the covariance is wider than that of noise, for errors that are equal in all points and frames."""
+        return min(_MOST, _NOISE + _SYSTEMATIC * self.conflict)
+
+
+def _completed(lower: Array) -> Array:
+    """(6, 6) positive information from its lower half."""
+    H = np.tril(lower) + np.tril(lower, -1).T
+    H[np.diag_indices(3)] += 1 / _UNKNOWN_RAD**2
+    H[np.arange(3, 6), np.arange(3, 6)] += 1 / _UNKNOWN_M**2
+    return H
 
 
 def covariance_of(information: Array, placement: "Placement", center_m: Array) -> Array:
@@ -23,10 +61,7 @@ def covariance_of(information: Array, placement: "Placement", center_m: Array) -
         placement: Where the step ended.
         center_m: (3,) the centre in the object's frame.
     """
-    H = np.tril(information) + np.tril(information, -1).T
-    H[np.diag_indices(3)] += 1 / _UNKNOWN_RAD**2
-    H[np.arange(3, 6), np.arange(3, 6)] += 1 / _UNKNOWN_M**2
-    spread = _INFLATION * np.linalg.inv(H)
+    spread = np.linalg.inv(_completed(information))
     turn = placement.R.T
     to_object = np.zeros((6, 6))
     to_object[:3, :3] = to_object[3:, 3:] = turn

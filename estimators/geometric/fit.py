@@ -7,7 +7,7 @@ import numpy as np
 
 from estimators.geometric.align import refine
 from estimators.geometric.by_picture import moved_by_picture
-from estimators.geometric.covariance import covariance_of
+from estimators.geometric.covariance import Information, covariance_of
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
@@ -66,7 +66,7 @@ class Fit:
         evidence: How depth and colour agree with it.
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
-        information: (6, 6) float64 lower half of the normal equations of the last step, camera's axes.
+        information: What the last step knew.
         center_m: (3,) float64 the centre in the object's frame.
     """
 
@@ -74,13 +74,18 @@ class Fit:
     evidence: Evidence
     corners: int
     look: "Look"
-    information: Array
+    information: Information
     center_m: Array
 
     @property
+    def noise(self) -> Array:
+        """(6, 6) float64 covariance of a turn (radians) and a shift (metres), object's frame, by noise alone."""
+        return covariance_of(self.information.whole, self.placement, self.center_m)
+
+    @property
     def covariance(self) -> Array:
-        """(6, 6) float64 of a turn (radians) and a shift (metres), in the object's frame."""
-        return covariance_of(self.information, self.placement, self.center_m)
+        """(6, 6) float64, the same with errors of sensor and mesh that show as a conflict of depth and picture."""
+        return self.information.inflation * self.noise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -202,7 +207,7 @@ def approached(
 
 def _pass(
     model: ObjectModel, start: Placement, images: FrameImages, renderer: Renderer, plan: Array, *, texture: bool
-) -> tuple[Look, Placement, Array, tuple[Array, Array]] | None:
+) -> tuple[Look, Placement, Information, tuple[Array, Array]] | None:
     """One look and the step from there: the look, the placement, the information about it, and the texture found."""
     look = look_at(model, start, images, renderer, COARSE_CROP_PX if plan is _COARSE else CROP_PX)
     if look is None:
@@ -215,17 +220,17 @@ def _pass(
 
 def _moved(
     model: ObjectModel, look: Look, placement: Placement, found: tuple[Array, Array], images: FrameImages, plan: Array
-) -> tuple[Placement, Array]:
+) -> tuple[Placement, Information]:
     """The placement after one pass and the information about it; the wide one needs only every third point."""
     if not images.sees_depth:
         wide = plan is _COARSE
         moved, shifted, information = moved_by_picture(model, look, placement, found, images, wide=wide)
-        return Placement(moved, shifted), information
+        return Placement(moved, shifted), Information(information, np.zeros((6, 6)), np.zeros(6))
     texture, places = found
     every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])
-    R, t, information = placement.R.copy(), placement.t.copy(), np.zeros((6, 6))
+    R, t, whole, by_depth = placement.R.copy(), placement.t.copy(), np.zeros((6, 6)), np.zeros((7, 6))
     sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture))))
     trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
-    refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, information)
-    return Placement(R, t), information
+    refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, whole, by_depth)
+    return Placement(R, t), Information(whole, by_depth[:6], by_depth[6])

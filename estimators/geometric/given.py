@@ -33,7 +33,7 @@ def measured(memory: Memory, given: Placement, found: Fit, diameter_m: float) ->
     if np.linalg.norm(step[:3]) > _LARGEST_RAD or np.linalg.norm(step[3:]) > _LARGEST_DIAMETERS * diameter_m:
         return memory
     # the covariance is about the object's origin; turned about the centre it differs by a percent of the diameter
-    surprise = float(step @ np.linalg.solve(found.covariance, step))
+    surprise = float(step @ np.linalg.solve(found.noise, step))
     share = max(0.0, 1.0 - _NOISE / max(surprise, 1e-9))  # shrunk towards none (James and Stein 1961)
     return replace(memory, offset=share * step, offset_view=given.view)
 

@@ -148,10 +148,10 @@ def test_alignment_with_an_exact_depth_image_recovers_the_pose() -> None:
     R, t = truth.rotation.copy(), truth.translation_m + np.array([0.008, -0.006, 0.01])
     turn_by(np.array([0.05, -0.06, 0.04]), R)
     plan = np.array([[0.03, 0.003, 0.005, 0.02]] * 4 + [[0.01, 0.002, 0.005, 0.005]] * 4)
-    texture, places, information = np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((6, 6))
+    texture, places, known, by_depth = np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((6, 6)), np.zeros((7, 6))
     cam = np.array([300.0, 300.0, 160.0, 120.0])
     points, normals = views.points[view], views.normals[view]
-    refine(points, normals, texture, places, R, t, depth, cam, plan, np.ones(2), np.array([1.0, 1.0]), information)
+    refine(points, normals, texture, places, R, t, depth, cam, plan, np.ones(2), np.ones(2), known, by_depth)
     angle, distance = Pose(R, t).distance(truth)
     assert angle < np.radians(0.5)
     assert distance < 0.001
