@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from estimators.geometric.outline import outline_rows
 from estimators.geometric.solve import add_row, solve6, turn_by
 from schemas.arrays import Array
 
@@ -151,8 +152,8 @@ def _add_scale(
 
 @njit(nogil=True, cache=True)
 def _update(
-    points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, matches: Array, cam: Array,
-    trust: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
+    points: Array, normals: Array, texture: Array, places: Array, outline: tuple[Array, ...], R: Array, t: Array,
+    matches: Array, cam: Array, trust: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
 ) -> bool:  # fmt: skip
     """One damped step from given matches; see ``refine`` for H and by_depth. False where there is no step."""
     g, step = np.zeros(6), np.zeros(6)
@@ -160,10 +161,8 @@ def _update(
     depth_rows(points, normals, R, t, matches, trust, H, g)
     by_depth[:6], by_depth[6] = H, g
     pixel_rows(texture, places, R, t, cam, pixel_trust, H, g)
-    damped = H.copy()
-    for i in range(6):
-        damped[i, i] += damping[0] if i < 3 else damping[1]
-    if not solve6(damped, g, step):
+    outline_rows(outline[0], outline[1], outline[2], R, t, outline[3], H, g)
+    if not solve6(H + damping, g, step):
         return False
     turn_by(step[:3], R)
     t += step[3:]
@@ -172,8 +171,8 @@ def _update(
 
 @njit(nogil=True, cache=True)
 def refine(
-    points: Array, normals: Array, texture: Array, places: Array, R: Array, t: Array, depth: Array, cam: Array,
-    plan: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
+    points: Array, normals: Array, texture: Array, places: Array, outline: tuple[Array, ...], R: Array, t: Array,
+    depth: Array, cam: Array, plan: Array, pixel_trust: Array, damping: Array, H: Array, by_depth: Array,
 ) -> None:  # fmt: skip
     """Move a pose (R, t in place) so that the model's points fit depth and colour; two steps a round of matching.
 
@@ -182,13 +181,14 @@ def refine(
         normals: (N, 3) float64 unit normals about the centre.
         texture: (M, 3) float64 points about the centre that were found again in the colour image.
         places: (M, 2) float64 pixels where they were found.
+        outline: Points (L, 3), normals (L, 2), ends (L, 4) and camera (4,) of ``outline_rows``.
         R: (3, 3).
         t: (3,).
         depth: (H, W).
         cam: (4,).
         plan: (P, 4) float64, one round each: search radius, stride, sigma and robust scale, metres.
         pixel_trust: See ``pixel_rows``.
-        damping: (2,) Tikhonov terms for turn and shift.
+        damping: (6, 6) float64 Tikhonov terms for turn and shift.
         H: (6, 6) float64, becomes the information of the last step, without damping (lower half).
         by_depth: (7, 6) float64, becomes the share of depth in it, and in the last row where depth alone pulls.
     """
@@ -197,8 +197,9 @@ def refine(
         match(points, R, t, depth, cam, plan[k, :2], matches)
         for _ in range(2):
             if not _update(
-                points, normals, texture, places, R, t, matches, cam, plan[k, 2:], pixel_trust, damping, H, by_depth
-            ):
+                points, normals, texture, places, outline, R, t, matches, cam, plan[k, 2:], pixel_trust, damping, H,
+                by_depth,
+            ):  # fmt: skip
                 break
 
 
@@ -218,23 +219,13 @@ def refine_all(
         depth: See ``match``.
         cam: (4,).
         plan: See ``refine``.
-        damping: (2,).
+        damping: (6, 6).
     """
     nothing, nowhere = np.zeros((0, 3)), np.zeros((0, 2))
+    outline = (nothing, nowhere, np.zeros((0, 4)), np.ones(4))
     H, by_depth, trust = np.zeros((6, 6)), np.zeros((7, 6)), np.ones(2)
     for b in range(R.shape[0]):
+        own, facing = points[view[b]], normals[view[b]]
         refine(
-            points[view[b]],
-            normals[view[b]],
-            nothing,
-            nowhere,
-            R[b],
-            t[b],
-            depth,
-            cam,
-            plan,
-            trust,
-            damping,
-            H,
-            by_depth,
-        )
+            own, facing, nothing, nowhere, outline, R[b], t[b], depth, cam, plan, trust, damping, H, by_depth,
+        )  # fmt: skip

@@ -41,7 +41,7 @@ class Information:
 
     @property
     def inflation(self) -> float:
-        """By how much the covariance is wider than that of noise, for errors that are equal in all points and frames."""
+        """How much wider the covariance is than that of noise, for errors that are equal in all points and frames."""
         return min(_MOST, _NOISE + _SYSTEMATIC * self.conflict)
 
 

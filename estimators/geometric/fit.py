@@ -8,7 +8,9 @@ import numpy as np
 from estimators.geometric.align import refine
 from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import Information, covariance_of
+from estimators.geometric.declared import held, left_open
 from estimators.geometric.model import ObjectModel
+from estimators.geometric.outline import NO_OUTLINE, find_outline, is_weak
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
@@ -21,7 +23,7 @@ from schemas.arrays import Array
 # search radius, stride, sigma, robust scale in metres; sigmas are wide as neighbouring depths err together
 _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04, 0.006, 0.012, 0.02]])
 _FINE = np.array([[0.03, 0.0075, 0.008, 0.01], [0.02, 0.005, 0.006, 0.01], [0.015, 0.00375, 0.006, 0.008]])
-_DAMPING = np.array([200.0, 5000.0])
+_DAMPING = np.diag(np.repeat([200.0, 5000.0], 3))
 _SAMPLES, _FEWEST = 280, 20
 _NEAREST_M, _FARTHEST_M = 0.05, 20.0
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
@@ -67,7 +69,7 @@ class Fit:
         corners: Corners of the texture that were found in the image in the last pass.
         look: The picture that the last pass started from.
         information: What the last step knew.
-        center_m: (3,) float64 the centre in the object's frame.
+        model: The object.
     """
 
     placement: Placement
@@ -75,17 +77,20 @@ class Fit:
     corners: int
     look: "Look"
     information: Information
-    center_m: Array
+    model: ObjectModel
 
     @property
     def noise(self) -> Array:
         """(6, 6) float64 covariance of a turn (radians) and a shift (metres), object's frame, by noise alone."""
-        return covariance_of(self.information.whole, self.placement, self.center_m)
+        return covariance_of(self.information.whole, self.placement, self.model.center_m)
 
     @property
     def covariance(self) -> Array:
-        """(6, 6) float64, the same with errors of sensor and mesh that show as a conflict of depth and picture."""
-        return self.information.inflation * self.noise
+        """(6, 6) float64, the same with errors of sensor and mesh that show as a conflict of depth and picture.
+
+        Turns about declared axes are left open.
+        """
+        return left_open(self.information.inflation * self.noise, self.model.free)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,7 +199,7 @@ def fit(
         evidence = weigh(look, placement, images)
     else:
         evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
-    return Fit(placement, evidence, corners, look, information, model.center_m)
+    return Fit(placement, evidence, corners, look, information, model)
 
 
 def approached(
@@ -232,5 +237,9 @@ def _moved(
     R, t, whole, by_depth = placement.R.copy(), placement.t.copy(), np.zeros((6, 6)), np.zeros((7, 6))
     sigma = min(_FEW_SIGMA, _PIXEL_SIGMA * max(1.0, _MANY_CORNERS / max(1, len(texture))))
     trust = np.array([sigma, _PIXEL_CUT]) / look.crop.zoom
-    refine(points, normals, texture, places, R, t, images.depth_m, images.cam, plan, trust, _DAMPING, whole, by_depth)
+    seen, damping = (images.depth_m, images.cam), _DAMPING + held(placement.R, model.free)
+    refine(points, normals, texture, places, NO_OUTLINE, R, t, *seen, plan, trust, damping, whole, by_depth)
+    if plan is _FINE and model.parts.region and is_weak(whole, R, model):
+        outline = find_outline(look, placement, images)
+        refine(points, normals, texture, places, outline, R, t, *seen, plan[-1:], trust, damping, whole, by_depth)
     return Placement(R, t), Information(whole, by_depth[:6], by_depth[6])

@@ -14,7 +14,7 @@ from schemas.arrays import Array, checked
 _MIN_PIXELS = 30
 _ROUNDS = np.array([[0.35, 0.07], [0.25, 0.05], [0.15, 0.03], [0.10, 0.02]])  # search and stride in diameters
 _CUTS = np.array([0.1, 0.08, 0.05, 0.04])  # robust scales in diameters
-_DAMPING = np.array([5.0, 50.0])
+_DAMPING = np.diag(np.repeat([5.0, 50.0], 3))
 _SIGMA_M = 0.01
 _SLACK = 0.06
 _KEPT = 50

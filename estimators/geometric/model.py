@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass, replace
 
+from estimators.geometric.declared import free_turns
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.palette import Palette, make_palette
 from estimators.geometric.parts import Parts
@@ -36,6 +37,7 @@ class ObjectModel:
         center_m: (3,) float64, the pivot of all steps: the middle of the box, in the object's frame.
         turns: (G, 3, 3) turns about the centre that depth cannot tell apart, the identity first; those that a
             declared symmetry makes equal are left out.
+        free: (A, 6) float64, see ``declared.free_turns``: about these axes any turn is as good.
         mix: (1, 3) float32, the mix of colours with most contrast.
         textured: Whether the mesh has colours worth comparing.
         surface: Points spread over the mesh.
@@ -50,6 +52,7 @@ class ObjectModel:
     views: Views
     center_m: Array
     turns: Array
+    free: Array
     mix: Array
     textured: bool
     surface: Surface
@@ -72,8 +75,21 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     mix = best_mix(views.rgb, views.mask)
     colours = make_palette(views.rgb[views.mask])
     templates = make_templates(views, mesh.diameter_m)
+    free = free_turns(item.symmetries)
     return ObjectModel(
-        item, mesh, views, mesh.center_m, turns, mix, textured, surface, wheel, colours, templates, parts or Parts()
+        item,
+        mesh,
+        views,
+        mesh.center_m,
+        turns,
+        free,
+        mix,
+        textured,
+        surface,
+        wheel,
+        colours,
+        templates,
+        parts or Parts(),
     )
 
 

@@ -14,7 +14,7 @@ class Parts:
 
     Attributes:
         depth: Points of the mesh are aligned to the depth image.
-        region: Without depth, the outline is aligned to where the object's colours end.
+        region: The outline is aligned to where the object ends: always without depth, with it where all else is weak.
         texture: Corners of the mesh's texture are aligned to the colour image.
         prediction: The object goes on as it went (constant velocity).
         restarts: Other starts, faces and turns are tried where the score falls.

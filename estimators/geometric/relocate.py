@@ -25,7 +25,7 @@ SHRINK = 2**_HALVINGS
 """Places are tried on a picture so much smaller."""
 _SPACING, _CELLS = 0.12, 7  # of the diameter between places, and how many from the middle to the rim at most
 _PLAN = np.array([[0.20, 0.03, 0.01, 0.06], [0.12, 0.02, 0.01, 0.04]])
-_DAMPING = np.array([5.0, 50.0])
+_DAMPING = np.diag(np.repeat([5.0, 50.0], 3))
 _REFINED, _FITTED, _CONVINCING = 16, 8, 0.35
 _APART = 1.5  # of the spacing: nearer places are the same one
 _NEAREST_M = 0.05  # nothing is seen at the camera or behind it

@@ -6,6 +6,7 @@ import numpy as np
 
 from estimators.geometric.alternatives import afresh, best_start, other_face, turned
 from estimators.geometric.colours import Colours
+from estimators.geometric.declared import without_free
 from estimators.geometric.doubt import half_hidden, in_doubt, looked_about, seen
 from estimators.geometric.elsewhere import Search, elsewhere
 from estimators.geometric.fit import Fit, Placement, fit
@@ -83,6 +84,7 @@ def _followed(
     if found is None or not seen(found, score):
         return _unseen(memory, predicted.pose(model.center_m))
     turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
+    turn = without_free(turn, found.placement.R, model.free)
     moved = replace(memory, turn_rad_s=turn, shift_m_s=shift)  # what sets a wrong pose right below is no motion
     found, score, memory = _corrected(model, moved, found, score, images, renderer)
     after = _tracked(model, memory, found, score, seconds, jumped=jumped)

@@ -6,10 +6,11 @@ import time
 import numpy as np
 
 from estimators.geometric.elsewhere_by_picture import elsewhere_by_picture
-from estimators.geometric.fit import Placement
+from estimators.geometric.fit import Placement, look_at
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import make_model
 from estimators.geometric.neighbours import apart
+from estimators.geometric.outline import find_outline
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
@@ -37,6 +38,9 @@ def warm_up(renderer: Renderer) -> None:
     frame = Frame("warm-up", "run", 0, 0, _CAMERA, drawn.rgb[0], drawn.depth_m[0], {"box": mask})
     images = FrameImages(frame)
     here = Placement(np.eye(3), pose[:3, 3] + model.center_m)
+    look = look_at(model, here, images, renderer)
+    if look is not None:
+        find_outline(look, here, images)
     register(model, (frame.masks or {})["box"], images, renderer)
     relocate(model, Memory(), here, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)
     # an axis and a handle are said to be there, so that turns are swept

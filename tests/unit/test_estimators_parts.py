@@ -9,6 +9,7 @@ from estimators.geometric.fit import Placement
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.memory import Memory
 from estimators.geometric.motion import gap_s, predict, rotation_vector, velocity
+from estimators.geometric.outline import NO_OUTLINE
 from estimators.geometric.solve import solve6, turn_by
 from estimators.geometric.views import directions, make_views
 from estimators.mesh import Mesh
@@ -151,7 +152,7 @@ def test_alignment_with_an_exact_depth_image_recovers_the_pose() -> None:
     texture, places, known, by_depth = np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((6, 6)), np.zeros((7, 6))
     cam = np.array([300.0, 300.0, 160.0, 120.0])
     points, normals = views.points[view], views.normals[view]
-    refine(points, normals, texture, places, R, t, depth, cam, plan, np.ones(2), np.ones(2), known, by_depth)
+    refine(points, normals, texture, places, NO_OUTLINE, R, t, depth, cam, plan, np.ones(2), np.eye(6), known, by_depth)
     angle, distance = Pose(R, t).distance(truth)
     assert angle < np.radians(0.5)
     assert distance < 0.001

@@ -1,4 +1,4 @@
-"""What depth and picture disagree by widens the covariance: no noise explains it, and both are wrong by the same share."""
+"""What depth and picture disagree by widens the covariance: noise does not explain it, and both may be wrong."""
 
 from dataclasses import replace
 
