@@ -151,7 +151,7 @@ def other_face(
         return found, score, memory
     best, best_score = found, score + _CLEARLY
     for turn in model.turns[1:]:
-        other = fit(model, Placement(found.placement.R @ turn, found.placement.t), images, renderer, coarse=False)
+        other = fit(model, found.placement.after(turn), images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > best_score:
             best, best_score = other, score_of(other.evidence, memory)
     return (best, best_score, memory) if best is not found else (found, score, memory)
@@ -172,7 +172,7 @@ def turned(
     best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))  # the pose itself drifts meanwhile
     if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
         A, b = about(model.wheel.axis, 2 * np.pi * best / STEPS)
-        start = Placement(found.placement.R @ A, found.placement.R @ b + found.placement.t)
+        start = found.placement.after(A, b)
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
             again = seen * _merits(model, model.wheel, other.placement, images, renderer)[0]

@@ -54,6 +54,10 @@ class Placement:
         """(3,) unit direction from the centre to the camera, object's axes."""
         return self.R.T @ (-self.t / np.linalg.norm(self.t))
 
+    def after(self, A: Array, b: Array | None = None) -> "Placement":
+        """The object turned by A (3, 3) and shifted by b (3,), about its centre and along its own axes."""
+        return Placement(self.R @ A, self.t if b is None else self.R @ b + self.t)
+
     def pose(self, center_m: Array) -> Pose:
         """cam_from_obj again."""
         return Pose(self.R, self.t - self.R @ center_m)

@@ -114,12 +114,12 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
 
 def _likely_turns(model: ObjectModel, placement: Placement, mask: Array, images: FrameImages) -> list[Placement]:
     """The turned placements whose colours are most alike; all where there are few or nothing to compare."""
-    turned = [Placement(placement.R @ turn, placement.t) for turn in model.turns]
+    turned = [placement.after(turn) for turn in model.turns]
     if not model.textured or len(turned) <= _TURNS_FITTED:
         return turned
     if model.wheel is not None:  # texture finds the rest of 5 degrees more surely than that of 15
         steps = [about(model.wheel.axis, angle_rad) for angle_rad in _BETWEEN_RAD]
-        turned = [Placement(one.R @ A, one.R @ b + one.t) for one in turned for A, b in steps]
+        turned = [one.after(A, b) for one in turned for A, b in steps]
     R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
     masked = checked("depth_m", np.where(mask, images.depth_m, np.float32(0)), mask.shape, np.float32)
     surface = model.surface

@@ -41,7 +41,7 @@ def decided(
     rivals = memory.rivals.copy()
     own = _merit(found, images, textured=model.textured)
     for k in np.nonzero(rivals.any(axis=1))[0]:
-        start = Placement(at.R @ rivals[k, :9].reshape(3, 3), at.t + at.R @ rivals[k, 9:12])
+        start = at.after(rivals[k, :9].reshape(3, 3), rivals[k, 9:12])
         other = fit(model, start, images, renderer, coarse=False)
         rivals[k, 12] += (_merit(other, images, textured=model.textured) if other else 0.0) - own
         if other is not None and rivals[k, 12] > _DECIDED:

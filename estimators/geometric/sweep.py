@@ -1,6 +1,6 @@
 """The turn about an axis of near-symmetry, tried all the way round: no small step finds it again once it is lost."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,7 +78,7 @@ def end_for_end(wheel: Wheel, placement: "Placement") -> "Placement":
         return placement
     aside = wheel.odd.mean(axis=0) - wheel.hub
     A, b = about(Axis(wheel.hub, aside / np.linalg.norm(aside), wheel.axis.odd), np.pi)
-    return replace(placement, R=placement.R @ A, t=placement.R @ b + placement.t)
+    return placement.after(A, b)
 
 
 def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
@@ -96,9 +96,8 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     the body alone does not explain, counts against it), times how well the mesh's colours are found again.
     0 everywhere where too little is in view to tell.
     """
-    turns = [about(wheel.axis, 2 * np.pi * k / STEPS) for k in range(STEPS)]
-    R = np.stack([placement.R @ A for A, _ in turns])
-    t = np.stack([placement.R @ b + placement.t for _, b in turns])
+    turned = [placement.after(*about(wheel.axis, 2 * np.pi * k / STEPS)) for k in range(STEPS)]
+    R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
     left = _leftover(wheel, placement, images)
     level = images.level(1)
     return _merits(

@@ -5,6 +5,7 @@
 
 from posestream.stack.addresses import Addresses, addresses_from_environment
 from posestream.stack.errors import StackError
+from posestream.stack.passing import passing_stack
 from posestream.stack.progress import ProgressReport, console_progress
 from posestream.stack.stack import SERVICES, ServiceStatus, Stack
 
@@ -17,4 +18,5 @@ __all__ = [
     "StackError",
     "addresses_from_environment",
     "console_progress",
+    "passing_stack",
 ]

@@ -13,8 +13,6 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from confluent_kafka import Consumer, Producer
@@ -22,7 +20,7 @@ from confluent_kafka import Consumer, Producer
 from consumers.broker import Partition, Position, Record
 from consumers.kafka import KafkaBroker
 from consumers.loop import Handled, Loop, LoopSettings
-from posestream.stack import Addresses, Stack, addresses_from_environment
+from posestream.stack import Addresses, passing_stack
 from producers.client import JobClient
 from producers.publish import FramePublisher
 from producers.sources.open import open_source
@@ -241,13 +239,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of each way; the median counts")
     parser.add_argument("--seconds", type=float, default=15, help="of frames at 30/s, for the ages")
     options = parser.parse_args()
-    if addresses := addresses_from_environment():
+    with passing_stack("bench") as addresses:
         run(addresses, options)
-        return
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # as root, Postgres runs under another account, which must get in
-        with Stack("bench", Path(folder) / "bench") as addresses:
-            run(addresses, options)
 
 
 if __name__ == "__main__":

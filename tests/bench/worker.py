@@ -17,13 +17,11 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook
-from posestream.stack import Addresses, Stack, addresses_from_environment
+from posestream.stack import Addresses, passing_stack
 from producers.sources.open import open_source
 from schemas import Frame, Job, Mode, PoseEvent, State
 from schemas.codec import Codec
@@ -121,13 +119,8 @@ def main() -> None:
     parser.add_argument("--level", default="medium", help="of the synthetic camera")
     parser.add_argument("worker", nargs="*", help="options of posestream track, after --")
     options = parser.parse_args()
-    if addresses := addresses_from_environment():
+    with passing_stack("bench") as addresses:
         run(addresses, options)
-        return
-    with TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)  # as root, Postgres runs under another account, which must get in
-        with Stack("bench", Path(folder) / "bench") as addresses:
-            run(addresses, options)
 
 
 if __name__ == "__main__":

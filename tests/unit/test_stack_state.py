@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from posestream.stack import Addresses, Stack, StackError, addresses_from_environment, java, ports
+from posestream.stack import Addresses, Stack, StackError, addresses_from_environment, java, passing_stack, ports
 from posestream.stack.accounts import Account, check_reachable
 from posestream.stack.filelock import exclusive
 from posestream.stack.folders import cache_folder, stack_folder
@@ -163,3 +163,10 @@ def test_the_state_file_holds_no_password(tmp_path: Path) -> None:
     State(choose_ports({}, {})).save(tmp_path)
     assert secret not in (tmp_path / "stack.json").read_text()
     assert json.loads((tmp_path / "stack.json").read_text())["processes"] == {}
+
+
+def test_a_passing_stack_is_the_one_that_the_environment_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in GIVEN.items():
+        monkeypatch.setenv(name, value)
+    with passing_stack("bench") as addresses:
+        assert addresses == addresses_from_environment(GIVEN)
