@@ -114,7 +114,8 @@ def afresh(
     better = score_of(best.evidence, memory)
     if better < score + (_OVER if over else _CLEARLY):
         return found, score, memory
-    rivals = steps_to(best.placement, [found.placement, again.fit.placement, *again.rivals])
+    others = [found.placement, again.fit.placement, *again.rivals]
+    rivals = steps_to(best.placement, [one for one in others if not turned_over(model.wheel, one.R, best.placement.R)])
     return best, better, replace(memory, doubts=0, rivals=rivals, rivals_view=best.placement.view)
 
 
