@@ -10,7 +10,7 @@ from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import Information, covariance_of
 from estimators.geometric.declared import held, left_open
 from estimators.geometric.model import ObjectModel
-from estimators.geometric.outline import NO_OUTLINE, find_outline, is_weak
+from estimators.geometric.outline import NO_OUTLINE, find_outline, is_weak, without_turn
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
 from estimators.geometric.score import Evidence, weigh
@@ -245,5 +245,7 @@ def _moved(
     refine(points, normals, texture, places, NO_OUTLINE, R, t, *seen, plan, trust, damping, whole, by_depth)
     if plan is _FINE and model.parts.region and is_weak(whole, R, model):
         outline = find_outline(look, placement, images)
+        before = whole.copy()
         refine(points, normals, texture, places, outline, R, t, *seen, plan[-1:], trust, damping, whole, by_depth)
+        whole = without_turn(whole, before, R, model)
     return Placement(R, t), Information(whole, by_depth[:6], by_depth[6])

@@ -60,6 +60,19 @@ def weakest_m(information: Array, R: Array, model: "ObjectModel") -> float:
     return float(1.0 / np.sqrt(max(np.linalg.eigvalsh(H)[0], 1e-6)))
 
 
+def without_turn(after: Array, before: Array, R: Array, model: "ObjectModel") -> Array:
+    """(6, 6) information with an outline, lower half, in which a turn about the axis is as well known as before it.
+
+    Such a turn leaves an outline of revolution where it is: what normals of a jagged picture say of it is not so.
+    """
+    if model.wheel is None:
+        return after
+    axis, (late, early) = model.wheel.axis, (np.tril(H) + np.tril(H, -1).T for H in (after, before))
+    turn = np.concatenate([R @ axis.direction, R @ np.cross(axis.origin, axis.direction)])
+    told, known = late @ turn, early @ turn
+    return late - np.outer(told, told) / max(turn @ told, 1e-9) + np.outer(known, known) / max(turn @ known, 1e-9)
+
+
 def find_outline(look: "Look", placement: "Placement", images: "FrameImages") -> tuple[Array, Array, Array, Array]:
     """Points of the drawn outline (N, 3) about the centre, their normals (N, 2), where lines across it end, the camera.
 
