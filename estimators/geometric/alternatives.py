@@ -21,7 +21,6 @@ from schemas.arrays import Array
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _PLAIN = 0.1  # of what colours can tell
-_HALF_SEEN = 0.35  # a score: what is seen less of may be anything
 _HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
 _DOUBT = 0.6  # of the usual score: below, other starts are tried too; above they seldom help
@@ -55,8 +54,7 @@ def best_start(
     wide = _second(model, memory, predicted, (best, score), images, renderer) if images.sees_depth else None
     if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
         best, score = wide, score_of(wide.evidence, memory)
-    likely = best is not None and images.sees_depth and score > _HALF_SEEN and _uncontradicted(best, memory)
-    if not model.parts.restarts or likely or (score >= _DOUBT * memory.mean_score and best is not None):
+    if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     for start in (before, trusted) if memory.bad else (before,):
@@ -86,15 +84,10 @@ def _second(
 
 
 def _only_hidden(found: Fit, score: float, memory: Memory) -> bool:
-    """Whether a low score comes of what is in front."""
-    return score > _HIDDEN_SCORE * memory.mean_score and _uncontradicted(found, memory)
-
-
-def _uncontradicted(found: Fit, memory: Memory) -> bool:
-    """Whether depth does not contradict a fit and its colours are as usual."""
+    """Whether nothing contradicts a fit and its colours are as usual."""
     evidence = found.evidence
     alike = evidence.telling < _PLAIN or evidence.likeness > _HIDDEN_LIKENESS * memory.likeness
-    return evidence.wrong < _HIDDEN_WRONG and alike
+    return evidence.wrong < _HIDDEN_WRONG and alike and score > _HIDDEN_SCORE * memory.mean_score
 
 
 def afresh(

@@ -12,7 +12,7 @@ LOST_SCORE = 0.3
 """A score at which an object is about to be lost."""
 _CONTRADICTED, _HIDDEN_EVERY, _BLIND_EVERY, _UNSEEN_EVERY = 0.05, 8, 2, 3
 _NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
-_GLIMPSE, _GLIMPSE_WRONG, _COLOURED, _COLOURED_AT_ALL = 0.12, 0.03, 0.55, 0.44
+_GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _STANDS, _OFF_WAY = 0.5, 2.0  # of its usual speed; of the way of a frame
 
@@ -55,10 +55,12 @@ def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
 
 def seen(found: Fit, score: float) -> bool:
     """Whether a fit is worth following: a glimpse of a hidden object is, where nothing speaks against it."""
-    if score >= LOST_SCORE:
-        # what is half the object by its shape and nothing of it by its colours is a hand; blur takes half of them
-        return score >= TRUSTED or score >= _COLOURED_AT_ALL * found.evidence.geometry
-    return score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG and _coloured_right(found, score)
+    if score >= TRUSTED:
+        return True
+    # a hand that fits half is told from a glimpse of the object by its colours
+    return _coloured_right(found, score) and (
+        score >= LOST_SCORE or (score >= _GLIMPSE and found.evidence.wrong < _GLIMPSE_WRONG)
+    )
 
 
 def half_hidden(found: Fit, score: float) -> bool:
