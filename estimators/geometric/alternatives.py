@@ -13,11 +13,9 @@ from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.geometric.rivals import steps_to
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
-from estimators.geometric.sweep import STEPS, Wheel, about, end_for_end, sweep, turned_over
-from estimators.geometric.sweep_by_picture import sweep_by_picture
+from estimators.geometric.sweep import STEPS, about, end_for_end, sweep, turned_over
 from estimators.rendering import Renderer
 from schemas import Pose
-from schemas.arrays import Array
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _PLAIN = 0.1  # of what colours can tell
@@ -43,15 +41,12 @@ def best_start(
     images: FrameImages,
     renderer: Renderer,
 ) -> tuple[Fit | None, float]:
-    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too.
-
-    Without depth the wide one is always made: an outline leads to the nearest edge, whatever it belongs to.
-    """
-    best = fit(model, predicted, images, renderer, coarse=not images.sees_depth)
+    """The fit from the predicted pose; where it is in doubt a wide one, then one from the last poses too."""
+    best = fit(model, predicted, images, renderer, coarse=False)
     score = score_of(best.evidence, memory) if best else 0.0
     if score >= max(_SURE * memory.mean_score, _SURE_SCORE):
         return best, score
-    wide = _second(model, memory, predicted, (best, score), images, renderer) if images.sees_depth else None
+    wide = _second(model, memory, predicted, (best, score), images, renderer)
     if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
         best, score = wide, score_of(wide.evidence, memory)
     if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
@@ -97,7 +92,7 @@ def afresh(
 
     Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
     """
-    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW and images.sees_depth
+    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW
     memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
     if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
         return found, score, memory
@@ -166,7 +161,7 @@ def turned(
         return found, score, memory
     # a hand in front is easily taken for a handle
     seen = (1.0 - found.evidence.hidden) ** 2
-    merits = seen * _merits(model, model.wheel, found.placement, images, renderer)
+    merits = seen * sweep(model.wheel, found.placement, images)
     # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
     slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
     turns = (_SWEEP_MEMORY * slipped + (merits - merits[0])).astype(np.float32)
@@ -176,7 +171,7 @@ def turned(
         start = found.placement.after(A, b)
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
-            again = seen * _merits(model, model.wheel, other.placement, images, renderer)[0]
+            again = seen * sweep(model.wheel, other.placement, images)[0]
             alike = model.wheel.colour_share < _FEW_COLOURS or _more_alike(other, found, images)
             if again > merits[0] + _SWEEP_NOW and alike:
                 turns = np.roll(turns, -best) - turns[best]
@@ -189,10 +184,3 @@ def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
     """Whether the colours of all that is seen speak for another fit; points alone mistake a shade for a label."""
     now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
     return then > now + _MORE_ALIKE
-
-
-def _merits(model: ObjectModel, wheel: Wheel, placement: Placement, images: FrameImages, renderer: Renderer) -> Array:
-    """(36,) what speaks for each turn about the axis."""
-    if images.sees_depth:
-        return sweep(wheel, placement, images)
-    return sweep_by_picture(model, wheel, placement, images, renderer)

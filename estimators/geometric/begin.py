@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from estimators.geometric.fit import Placement, fit
+from estimators.geometric.fit_by_picture import fit_by_picture
 from estimators.geometric.given import measured
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
@@ -10,7 +11,8 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import Registration
 from estimators.geometric.rivals import steps_to
 from estimators.geometric.score import score_of
-from estimators.geometric.trust import TRUSTED, trusted, with_colours
+from estimators.geometric.track_by_picture import remembering
+from estimators.geometric.trust import TRUSTED, trusted
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
 
@@ -30,13 +32,15 @@ def first_estimate(model: ObjectModel, found: Registration | None, frame: Frame)
 def adopted(model: ObjectModel, given: Pose, frame: Frame, images: FrameImages, renderer: Renderer) -> Estimate:
     """The estimate of a frame in which the pose is known from outside: that pose, and how well the frame shows it."""
     memory = Memory(captured_ns=frame.captured_ns, rotation=given.rotation, translation_m=given.translation_m)
-    at, images = Placement.of(given, model.center_m), images.beside(None, depth=model.parts.depth)
-    found = fit(model, at, images, renderer, coarse=False)
+    at, images = Placement.of(given, model.center_m), images.used(depth=model.parts.depth)
+    refine = fit if images.sees_depth else fit_by_picture
+    found = refine(model, at, images, renderer, coarse=False)
     if found is None:
         return Estimate(given, 0.0, State.REGISTERED, memory=memory.pack())
     score = score_of(found.evidence, Memory(likeness=found.evidence.likeness))
     if score >= TRUSTED:
         memory = trusted(memory, found.placement.pose(model.center_m), score, found.evidence)
         memory = measured(memory, at, found, model.mesh.diameter_m)
-    estimate = Estimate(given, score, State.REGISTERED, found.covariance, memory.pack())
-    return with_colours(estimate, found, images) if score >= TRUSTED and not images.sees_depth else estimate
+        if not images.sees_depth:
+            memory = remembering(model, memory, found, images, sure=True)
+    return Estimate(given, score, State.REGISTERED, found.covariance, memory.pack())

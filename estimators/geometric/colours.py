@@ -1,6 +1,4 @@
-"""What colours an object and its surroundings have, as histograms."""
-
-from dataclasses import dataclass
+"""Histograms of colours."""
 
 import numpy as np
 
@@ -8,39 +6,22 @@ from schemas.arrays import Array
 
 BINS = 16
 CELLS = BINS**3
-COLOURS_BYTES = 2 * CELLS
 _RATE = 0.2
 FLOOR = 3e-4  # a share that chance gives any colour
 MOST = 2.0  # a logarithm: neighbouring pixels are one piece of evidence, no single one is certain
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Colours:
-    """Shares of 16 x 16 x 16 cells of RGB.
+def packed(shares: Array) -> bytes:
+    """4096 bytes of (4096,) shares: square roots, so that rare colours keep their digits."""
+    return np.rint(255 * np.sqrt(shares / max(float(shares.max()), 1e-9))).astype(np.uint8).tobytes()
 
-    Attributes:
-        inside: (4096,) float32 of the object, sums to 1.
-        outside: (4096,) float32 of what surrounds it, sums to 1.
-    """
 
-    inside: Array
-    outside: Array
-
-    def pack(self) -> bytes:
-        """8192 bytes: square roots of the shares, so that rare colours keep their digits."""
-        return b"".join(
-            np.rint(255 * np.sqrt(shares / max(float(shares.max()), 1e-9))).astype(np.uint8).tobytes()
-            for shares in (self.inside, self.outside)
-        )
-
-    @staticmethod
-    def unpack(data: bytes) -> "Colours | None":
-        """The colours of these bytes; None where there are none."""
-        if len(data) != COLOURS_BYTES:
-            return None
-        roots = np.frombuffer(data, np.uint8).reshape(2, CELLS).astype(np.float32)
-        inside, outside = (_shares(one * one) for one in roots)
-        return Colours(inside, outside)
+def unpacked(data: bytes) -> Array | None:
+    """(4096,) float32 shares of these bytes; None where there are none."""
+    if len(data) != CELLS:
+        return None
+    roots = np.frombuffer(data, np.uint8).astype(np.float32)
+    return _shares(roots * roots)
 
 
 def cells(rgb: Array) -> Array:
@@ -60,14 +41,9 @@ def log_odds(inside: Array, outside: Array) -> Array:
     return np.clip(odds, -MOST, MOST).astype(np.float32)
 
 
-def learned(before: Colours | None, inside: Array, outside: Array) -> Colours:
-    """The colours after one more frame with the shares ``inside`` and ``outside``."""
-    if before is None:
-        return Colours(inside, outside)
-    return Colours(
-        before.inside + np.float32(_RATE) * (inside - before.inside),
-        before.outside + np.float32(_RATE) * (outside - before.outside),
-    )
+def blended(before: Array | None, now: Array) -> Array:
+    """(4096,) shares after one more frame."""
+    return now if before is None else before + np.float32(_RATE) * (now - before)
 
 
 def _shares(counts: Array) -> Array:

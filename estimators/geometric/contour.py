@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 _POINTS = 150
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-_BLUR_PX = 1.5
-_INNER_PX = np.array([1.0, 2.0, 3.0, 4.5, 6.0, 8.0, 10.0, 12.0])
+_BLUR_PX = 3.0
+_INNER_PX = np.array([1.5, 4.0, 8.0])
 _FARTHEST_PX = 80  # of the crop, along a line
 _SKIN_PX = 2  # outlines of the render are jagged: crossings nearer than this are none
 
@@ -27,7 +27,7 @@ class Contour:
     Attributes:
         points: (N, 3) float64 about the object's centre, metres.
         normals: (N, 2) float64 in the image, unit, outwards.
-        reach_px: (N, 2) float64 pixels of the frame along the normal, inwards and outwards, until the render
+        reach_px: (N, 2) float64 pixels of the crop along the normal, inwards and outwards, until the render
             leaves or enters the object again.
         at_px: (N, 2) float64 where they are in the crop.
     """
@@ -38,13 +38,14 @@ class Contour:
     at_px: Array
 
 
-def find_contour(look: "Look", placement: "Placement") -> Contour:
+def find_contour(look: "Look", placement: "Placement", without: Array | None = None) -> Contour:
     """About 150 points, evenly along the outline that was drawn from a placement; none where nothing was."""
     mask = look.mask.astype(np.uint8)
-    rows, columns = np.nonzero((mask > 0) & (cv2.erode(mask, _CROSS, borderValue=1) == 0))
+    border = (mask > 0) & (cv2.erode(mask, _CROSS, borderValue=1) == 0)
+    rows, columns = np.nonzero(border if without is None else border & ~without)
     chosen = np.linspace(0, max(0, len(rows) - 1), min(_POINTS, len(rows))).astype(np.int64)
     rows, columns = rows[chosen], columns[chosen]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (7, 7), _BLUR_PX)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (13, 13), _BLUR_PX)
     slope_x, slope_y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     normals = -np.stack([slope_x[rows, columns], slope_y[rows, columns]], axis=1).astype(np.float64)
     length = np.linalg.norm(normals, axis=1)
@@ -55,18 +56,18 @@ def find_contour(look: "Look", placement: "Placement") -> Contour:
     at = np.stack([columns, rows], axis=1) + 0.5 * normals
     seen = np.column_stack([(at - K[:2, 2]) / [K[0, 0], K[1, 1]] * z[:, None], z])
     points = np.ascontiguousarray((seen - placement.t) @ placement.R)
-    reach = _reach(mask, np.ascontiguousarray(at), normals) / look.crop.zoom
+    reach = _reach(mask, np.ascontiguousarray(at), normals)
     return Contour(points, normals, reach, at)
 
 
-def inner_colours(contour: Contour, look: "Look") -> Array:
-    """(N, 8, 3) uint8 colours of the render along the inner half of each line; its first one where it ends sooner."""
+def inner_colours(contour: Contour, look: "Look", picture: Array) -> Array:
+    """(N, 3, 3) uint8 colours of the render along the inner half of each line; its first one where it ends sooner."""
     size = look.mask.shape[0]
-    way = 0.5 + np.minimum(_INNER_PX, contour.reach_px[:, :1] * look.crop.zoom - 2)
+    way = 0.5 + np.minimum(_INNER_PX, contour.reach_px[:, :1] - 2)
     at = np.rint(contour.at_px[:, None] - np.maximum(way, 1.0)[..., None] * contour.normals[:, None])
     columns, rows = np.clip(at.astype(np.int64), 0, size - 1).transpose(2, 0, 1)
     drawn = look.mask[rows, columns]
-    colours = look.picture[rows, columns]
+    colours = picture[rows, columns]
     return np.where(drawn[..., None], colours, colours[:, :1])
 
 

@@ -31,6 +31,11 @@ class Information:
     depth_pull: Array
 
     @property
+    def symmetric(self) -> Array:
+        """(6, 6) float64, ``whole`` with its upper half."""
+        return np.tril(self.whole) + np.tril(self.whole, -1).T
+
+    @property
     def conflict(self) -> float:
         """Chi-square of what depth and picture disagree by where they came to terms; 0 where one of them was alone.
 

@@ -10,7 +10,7 @@ from estimators.geometric.trust import TRUSTED
 
 LOST_SCORE = 0.3
 """A score at which an object is about to be lost."""
-_CONTRADICTED, _HIDDEN_EVERY, _BLIND_EVERY, _UNSEEN_EVERY = 0.05, 8, 2, 3
+_CONTRADICTED, _HIDDEN_EVERY, _UNSEEN_EVERY = 0.05, 8, 3
 _NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
 _GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
@@ -31,7 +31,7 @@ def looked_about(
     """The fit or a better one from another place, its score, and whether it is off the object's way."""
     memory = search.memory
     score, jumped = search.value(found) if found else 0.0, False
-    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT and search.images.sees_depth else None
+    near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None
     if near is not None:
         jumped = _apart_m(near.placement, predicted) > _OFF_WAY * _apart_m(predicted, before)
         found, score = near, search.value(near)
@@ -47,8 +47,6 @@ def _search_due(memory: Memory, found: Fit | None, score: float) -> bool:
     if found is None or not seen(found, score):
         return memory.bad % _UNSEEN_EVERY == _UNSEEN_EVERY - 1
     if score < TRUSTED and found.evidence.wrong > _CONTRADICTED:
-        return True
-    if found.evidence.blind and score < TRUSTED and memory.frames % _BLIND_EVERY == 0:
         return True
     return score < max(TRUSTED, _DOUBT * memory.mean_score) and memory.frames % _HIDDEN_EVERY == 0
 

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.elsewhere_by_picture import elsewhere_by_picture
 from estimators.geometric.fit import Fit, Placement, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
@@ -90,8 +89,6 @@ def elsewhere(search: Search, about: Placement, score: float) -> Fit | None:
     First the places about ``about``, then pieces of the scene that could be the object, turned any way.
     """
     model, memory = search.model, search.memory
-    if not search.images.sees_depth:
-        return elsewhere_by_picture(model, memory, score, search.images, search.renderer)
     diameter_m = model.mesh.diameter_m
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     reach_m = _REACH_DIAMETERS * diameter_m + _REACH_M * max(1, memory.frames - memory.trusted_frame)

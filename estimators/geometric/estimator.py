@@ -98,6 +98,6 @@ class GeometricEstimator:
 
     def _find(self, model: ObjectModel, name: str, frame: Frame, images: FrameImages) -> Estimate:
         mask = (frame.masks or {}).get(name)
-        images = images.beside(None, depth=model.parts.depth)
+        images = images.used(depth=model.parts.depth)
         found = None if mask is None else register(model, mask, images, self._renderer)
         return first_estimate(model, found, frame)

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import FrameImages
 
-_SCALES = (1.0, 0.88, 1.14)  # of the last distance
+_SCALES, _FAR_SCALES, _FAR_M = (1.0, 0.88, 1.14), (0.77, 1.3), 0.2  # of the last distance; when it may be far
 _APART_PX, _APART_COSINE = 3.0, np.cos(np.radians(35.0))
 _STRIDE_PX = 2
+_NOTHING = 9.0  # of a logarithm: no colour of a mesh
 _LOOKED_AT, _ROUGHLY = 24, 3  # so many turns are looked at closely, after all were by every third point
 
 
@@ -41,7 +42,7 @@ def places_like(
         best = np.argsort(-rough, kind="stable")[:_LOOKED_AT]
         turns, view = turns[best], view[best]
     found: list[tuple[float, Array, Array]] = []
-    for scale in _SCALES:
+    for scale in _SCALES + (_FAR_SCALES if reach_m > _FAR_M else ()):
         merit, t = _matched(model, last.t * scale, turns, view, reach_m, images, tone, 1)
         found += [(float(merit[k]), turns[k], t[k]) for k in range(len(turns)) if merit[k] > 0]
     found.sort(key=lambda one: -one[0])
@@ -89,7 +90,19 @@ def _window(model: "ObjectModel", at_m: Array, reach_m: float, images: "FrameIma
     if min(size) < 1:
         return np.zeros((0, 0, 3), np.float32), np.zeros(2), zoom
     part = images.level(0)[top:bottom, left:right]
-    return features(cv2.resize(part, size, interpolation=cv2.INTER_AREA)), np.array([left, top], np.float64), zoom
+    looks = features(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+    looks[_still(images, (left, top, right, bottom), size)] = _NOTHING
+    return looks, np.array([left, top], np.float64), zoom
+
+
+def _still(images: "FrameImages", box: tuple[int, int, int, int], size: tuple[int, int]) -> Array:
+    """(h, w) bool for a part of the frame (left, top, right, bottom) made ``size`` large: what stands still."""
+    height, width = images.depth_m.shape
+    rows, columns = images.known.shown.shape
+    left, top, right, bottom = box
+    x = ((np.arange(size[0]) + 0.5) * ((right - left) / size[0]) + left) * columns / width
+    y = ((np.arange(size[1]) + 0.5) * ((bottom - top) / size[1]) + top) * rows / height
+    return images.known.shown[np.ix_(y.astype(np.int64), x.astype(np.int64))] > 0
 
 
 def turned_to(R: Array, t: Array, *, back: bool = False) -> Array:

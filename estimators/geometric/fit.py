@@ -1,18 +1,25 @@
 """One object against one frame: render, compare, move, twice; then say how well it fits."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from estimators.geometric.align import refine
-from estimators.geometric.by_picture import moved_by_picture
 from estimators.geometric.covariance import Information, covariance_of
 from estimators.geometric.declared import held, left_open
+from estimators.geometric.light import shaded
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.outline import NO_OUTLINE, find_outline, is_weak, without_turn
-from estimators.geometric.picture_score import weigh_by_picture
-from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, Crop, FrameImages, crop_about, local_contrast
+from estimators.geometric.pictures import (
+    COARSE_CROP_PX,
+    CROP_PX,
+    Crop,
+    FrameImages,
+    crop_about,
+    crop_around,
+    local_contrast,
+)
 from estimators.geometric.score import Evidence, weigh
 from estimators.geometric.spread import spread
 from estimators.geometric.texture import NO_PLACES, NO_POINTS, consistent, found_again
@@ -29,6 +36,7 @@ _NEAREST_M, _FARTHEST_M = 0.05, 20.0
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 _NEAR = np.ones((9, 9), np.uint8)
+_MARGIN, _WIDE_MARGIN = 1.35, 1.8  # of what is drawn, where there is no depth: outlines are looked for in the rest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,7 +115,9 @@ class Look:
         depth_m: (S, S) float32 of the render.
         points: (N, 3) float64 about the centre, spread over what is drawn.
         normals: (N, 3) float64.
-        rgb: (N, 3) uint8 of the render.
+        rgb: (N, 3) uint8 of the render, in the light that is known.
+        own_rgb: (N, 3) uint8 of the mesh itself.
+        normal: (S, S, 3) float32 of the render, camera's frame.
         picture: (S, S, 3) uint8, the render.
         rendered: (S, S) uint8 local contrast of the render.
         observed: (S, S) uint8 local contrast of the frame.
@@ -120,6 +130,8 @@ class Look:
     points: Array
     normals: Array
     rgb: Array
+    own_rgb: Array
+    normal: Array
     picture: Array
     rendered: Array
     observed: Array
@@ -132,7 +144,11 @@ def drawn_at(
     """The frame's window about an object and the object drawn in it; None where it is too near or too far away."""
     if not _NEAREST_M < placement.t[2] < _FARTHEST_M:
         return None
-    crop = crop_about(images, placement.t, model.mesh.diameter_m, size_px)
+    if images.sees_depth:
+        crop = crop_about(images, placement.t, model.mesh.diameter_m, size_px)
+    else:
+        margin = _MARGIN if size_px == CROP_PX else _WIDE_MARGIN
+        crop = crop_around(images, model.surface.points @ placement.R.T + placement.t, size_px, margin)
     pose = np.eye(4)
     pose[:3, :3] = placement.R
     pose[:3, 3] = placement.t - placement.R @ model.center_m
@@ -151,7 +167,9 @@ def look_at(
     places, points, normals, colours = spread(depth, normal, rgb, crop.cam, placement.R, placement.t, _SAMPLES)
     if len(places) < _FEWEST:
         return None
-    mask = depth > 0
+    mask, lit = depth > 0, colours
+    if not images.sees_depth:
+        lit = shaded(rgb, normal, images.known.terms)[places[:, 0], places[:, 1]]
     rendered = local_contrast(rgb, model.mix, mask)
     near = cv2.dilate(mask.view(np.uint8), _NEAR).view(np.bool_)
     return Look(
@@ -160,7 +178,9 @@ def look_at(
         depth_m=depth,
         points=points,
         normals=normals,
-        rgb=colours,
+        rgb=lit,
+        own_rgb=colours,
+        normal=normal,
         picture=rgb,
         rendered=rendered,
         observed=local_contrast(crop.rgb, model.mix, near),
@@ -199,11 +219,7 @@ def fit(
     if not np.isfinite(placement.t).all():
         return None
     corners = consistent(points, places, placement, images, look.crop.zoom)
-    if images.sees_depth:
-        evidence = weigh(look, placement, images)
-    else:
-        evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
-    return Fit(placement, evidence, corners, look, information, model)
+    return Fit(placement, weigh(look, placement, images), corners, look, information, model)
 
 
 def approached(
@@ -231,10 +247,6 @@ def _moved(
     model: ObjectModel, look: Look, placement: Placement, found: tuple[Array, Array], images: FrameImages, plan: Array
 ) -> tuple[Placement, Information]:
     """The placement after one pass and the information about it; the wide one needs only every third point."""
-    if not images.sees_depth:
-        wide = plan is _COARSE
-        moved, shifted, information = moved_by_picture(model, look, placement, found, images, wide=wide)
-        return Placement(moved, shifted), Information(information, np.zeros((6, 6)), np.zeros(6))
     texture, places = found
     every = 3 if plan is _COARSE else 1
     points, normals = np.ascontiguousarray(look.points[::every]), np.ascontiguousarray(look.normals[::every])

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimators.geometric.colours import COLOURS_BYTES
 from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
-_VERSION = 3
-_LAYOUT = struct.Struct("<Hq9I67d36f")
+_VERSION = 4
+_LAYOUT = struct.Struct("<Hq9I67d36fd4I")
 _FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
 
 
@@ -85,7 +84,11 @@ class Memory:
     rivals_view: Array = field(default_factory=_zeros)
     scene: Array = field(default_factory=lambda: NOTHING)
     turns: Array = field(default_factory=lambda: np.zeros(TURNS, np.float32))
-    seen: bytes = b""
+    around: bytes = b""
+    light: bytes = b""
+    backdrop: bytes = b""
+    odds: float = 0.0
+    spread: bytes = b""
 
     def pack(self) -> bytes:
         """The same as bytes."""
@@ -95,16 +98,29 @@ class Memory:
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
-        head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns)
-        return head + self.scene.astype("<u2").tobytes() + self.seen
+        head = _LAYOUT.pack(
+            _VERSION,
+            self.captured_ns,
+            *counts,
+            *watch,
+            *numbers,
+            *self.turns,
+            self.odds,
+            len(self.around),
+            len(self.light),
+            len(self.backdrop),
+            len(self.spread),
+        )
+        return head + self.scene.astype("<u2").tobytes() + self.around + self.light + self.backdrop + self.spread
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
-        if data is None or len(data) not in (_FIXED_BYTES, _FIXED_BYTES + COLOURS_BYTES):
+        if data is None or len(data) < _FIXED_BYTES:
             return None
         version, captured_ns, *rest = _LAYOUT.unpack_from(data)
-        values = np.array(rest[_COUNTS:])
+        values = np.array(rest[_COUNTS:-5])
+        a, b, c, d = rest[-4:]
         if version != _VERSION or not np.isfinite(values).all():
             return None
         frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
@@ -135,5 +151,9 @@ class Memory:
             rivals_view=values[64:67],
             turns=values[67:].astype(np.float32),
             scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _LAYOUT.size).reshape(GRID),
-            seen=data[_FIXED_BYTES:],
+            odds=rest[-5],
+            spread=data[_FIXED_BYTES + a + b + c : _FIXED_BYTES + a + b + c + d],
+            around=data[_FIXED_BYTES : _FIXED_BYTES + a],
+            light=data[_FIXED_BYTES + a : _FIXED_BYTES + a + b],
+            backdrop=data[_FIXED_BYTES + a + b : _FIXED_BYTES + a + b + c],
         )

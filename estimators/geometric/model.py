@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from estimators.geometric.declared import free_turns
 from estimators.geometric.likeness import shape_turns
-from estimators.geometric.palette import Palette, make_palette
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import best_mix
 from estimators.geometric.surface import Surface, crowded, find_axis, sample
@@ -42,7 +41,6 @@ class ObjectModel:
         textured: Whether the mesh has colours worth comparing.
         surface: Points spread over the mesh.
         wheel: Its axis of near-symmetry, ready to turn about; None where it has none or a declared symmetry.
-        palette: Its few colours, and what they may look like in the image.
         templates: Small pictures of it as points, to look for it in the colour image.
         parts: What of the estimator is at work.
     """
@@ -57,7 +55,6 @@ class ObjectModel:
     textured: bool
     surface: Surface
     wheel: Wheel | None
-    palette: Palette
     templates: Templates
     parts: Parts
 
@@ -73,7 +70,6 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
     axis = None if item.symmetries.continuous else find_axis(surface, mesh.diameter_m)
     wheel = None if axis is None else make_wheel(*crowded(sample(mesh, _CROWD), axis, mesh.diameter_m, *_WHEEL_POINTS))
     mix = best_mix(views.rgb, views.mask)
-    colours = make_palette(views.rgb[views.mask])
     templates = make_templates(views, mesh.diameter_m)
     free = free_turns(item.symmetries)
     return ObjectModel(
@@ -87,7 +83,6 @@ def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | N
         textured,
         surface,
         wheel,
-        colours,
         templates,
         parts or Parts(),
     )

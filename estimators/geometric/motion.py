@@ -23,13 +23,13 @@ def gap_s(before_ns: int, now_ns: int) -> float:
     return gap if before_ns > 0 and gap > 0 else _USUAL_S
 
 
-def predict(placement: Placement, memory: "Memory", seconds: float) -> Placement:
+def predict(placement: Placement, memory: "Memory", seconds: float, damping: float = _DAMPING) -> Placement:
     """Constant velocity, damped by 0.9."""
     if seconds > _LONGEST_S:
         return placement
     R = placement.R.copy()
-    turn_by(memory.turn_rad_s * (seconds * _DAMPING), R)
-    return Placement(R, placement.t + memory.shift_m_s * (seconds * _DAMPING))
+    turn_by(memory.turn_rad_s * (seconds * damping), R)
+    return Placement(R, placement.t + memory.shift_m_s * (seconds * damping))
 
 
 def velocity(

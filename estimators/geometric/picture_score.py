@@ -46,6 +46,17 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     return Evidence(*shares, chroma, contrast, min(1.0, whole), tint, tone, blind=True)
 
 
+def agreeing(look: "Look", placement: "Placement", images: "FrameImages") -> Array:
+    """(N,) bool, points of a look that show their colour."""
+    points = look.points @ placement.R.T + placement.t
+    K = look.crop.K
+    places = points[:, :2] / points[:, 2:] * [K[0, 0], K[1, 1]] + K[:2, 2]
+    inside = _inside(places, look, images)
+    if not inside.any():
+        return inside
+    return _in_colour(_logs(_at(look.crop.rgb, places)) - _logs(look.rgb.astype(np.float64)), inside)[0]
+
+
 def _inside(places: Array, look: "Look", images: "FrameImages") -> Array:
     """(N,) bool, places (N, 2) of the crop that lie in it and in the frame."""
     size, (left, top) = look.mask.shape[0], look.crop.crop_from_frame[:, 2]

@@ -2,21 +2,19 @@
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from estimators.geometric.contrast import normalise
 from estimators.geometric.holes import filled
+from estimators.geometric.known import NOTHING_KNOWN, Known
 from schemas import Frame
 from schemas.arrays import Array, checked
 
-if TYPE_CHECKING:
-    from estimators.geometric.colours import Colours
-
 CROP_PX, COARSE_CROP_PX = 136, 88
 _CROP_DIAMETERS = 1.45
+_ROOM_PX = 8.0
 _NEAREST_M = 0.05
 
 
@@ -28,14 +26,14 @@ class FrameImages:
         cam: (4,) float64 fx, fy, cx, cy.
         depth_m: (H, W) float32, 0 where unknown; see ``holes.filled``.
         sees_depth: Whether any depth is known; where not, the colour image alone must do.
-        seen: What earlier frames showed of the object that is looked at; None where nothing is known.
+        known: What earlier frames told of the object that is looked at; used where there is no depth.
     """
 
     def __init__(self, frame: Frame) -> None:
         camera, depth_m = frame.camera, frame.depth_m
         self.K = camera.K
         self.cam = np.array([camera.fx, camera.fy, camera.cx, camera.cy])
-        self.seen: Colours | None = None
+        self.known = NOTHING_KNOWN
         if depth_m is None:
             depth_m = np.zeros((camera.height, camera.width), np.float32)
         known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
@@ -50,10 +48,15 @@ class FrameImages:
         other.depth_m = checked("depth_m", depth_m, depth_m.shape, np.float32)
         return other
 
-    def beside(self, seen: "Colours | None", *, depth: bool) -> "FrameImages":
-        """The same images beside what is known of one object, and without depth where it is not to be used."""
+    def knowing(self, known: Known) -> "FrameImages":
+        """The same images beside what earlier frames told of one object."""
         images = copy(self)
-        images.seen = seen
+        images.known = known
+        return images
+
+    def used(self, *, depth: bool) -> "FrameImages":
+        """The same images for one object, without depth where it is not to be used."""
+        images = copy(self)
         if not depth and self.sees_depth:
             images.depth_m = checked("depth_m", np.zeros_like(self.depth_m), self.depth_m.shape, np.float32)
             images.sees_depth = False
@@ -91,13 +94,39 @@ class Crop:
         """(4,) float64 fx, fy, cx, cy of ``K``."""
         return np.array([self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]])
 
+    def in_frame(self, shape: tuple[int, ...]) -> Array:
+        """(S, S) bool, pixels that show some of a frame of a height and a width."""
+        pixels = np.arange(self.rgb.shape[0])
+        (zoom, _, left), (_, _, top) = self.crop_from_frame
+        columns, rows = (pixels - left) / zoom, (pixels - top) / zoom
+        return ((rows >= 0) & (rows <= shape[0] - 1))[:, None] & ((columns >= 0) & (columns <= shape[1] - 1))[None]
+
 
 def crop_about(images: FrameImages, center_m: Array, diameter_m: float, size_px: int) -> Crop:
     """The window about a point in the camera's frame, 1.45 diameters wide at its depth, drawn ``size_px`` wide."""
+    return crop_about_width(images, center_m, _CROP_DIAMETERS * diameter_m, size_px)
+
+
+def crop_about_width(images: FrameImages, center_m: Array, width_m: float, size_px: int) -> Crop:
+    """The window about a point (3,) in the camera's frame, ``width_m`` wide at its depth, drawn ``size_px`` wide."""
     K = images.K
     z = max(float(center_m[2]), _NEAREST_M)
     u, v = K[0, 0] * center_m[0] / z + K[0, 2], K[1, 1] * center_m[1] / z + K[1, 2]
-    zoom = size_px / max(_CROP_DIAMETERS * diameter_m * float(np.sqrt(K[0, 0] * K[1, 1])) / z, 8.0)
+    return crop_at(images, u, v, width_m * float(np.sqrt(K[0, 0] * K[1, 1])) / z, size_px)
+
+
+def crop_around(images: FrameImages, points_m: Array, size_px: int, margin: float) -> Crop:
+    """The window about points (N, 3) in the camera's frame, ``margin`` times as wide, drawn ``size_px`` wide."""
+    z = np.maximum(points_m[:, 2:], _NEAREST_M)
+    at = points_m[:, :2] / z * images.cam[:2] + images.cam[2:]
+    low, high = at.min(axis=0), at.max(axis=0)
+    u, v = (low + high) / 2
+    return crop_at(images, float(u), float(v), margin * float((high - low).max()) + _ROOM_PX, size_px)
+
+
+def crop_at(images: FrameImages, u: float, v: float, width_px: float, size_px: int) -> Crop:
+    """The square window of a width about a pixel of the frame."""
+    K, zoom = images.K, size_px / max(width_px, 8.0)
     middle = (size_px - 1) / 2
     crop_from_frame = np.array([[zoom, 0.0, middle - zoom * u], [0.0, zoom, middle - zoom * v], [0.0, 0.0, 1.0]])
     halvings = max(0, int(np.floor(np.log2(1.25 / zoom)))) if zoom < 1.25 else 0

@@ -1,16 +1,15 @@
-"""The kernel that moves a pose by all that a colour image tells: outline, corners and every pixel with contrast."""
+"""The kernel that moves a pose by all that a colour image tells: outline, corners and the brightness of every pixel."""
 
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 
-from estimators.geometric.dense import Dense, dense_rows
 from estimators.geometric.region import line_rows, place_rows, prior_rows, sense
+from estimators.geometric.shading import Shading, shading_rows
 from estimators.geometric.solve import solve6, turn_by
 from schemas.arrays import Array
 
-_DENSE_SIGMA, _DENSE_CUT = 20.0, 40.0  # of local contrast, where 40 is a standard deviation of it
 _LINE = 0.25  # weight of one line: neighbouring lines see the same light and the same clutter
 
 
@@ -20,10 +19,19 @@ class Outline(NamedTuple):
     points: Array
     normals: Array
     reach_px: Array
-    image: Array
-    inside: Array
-    mix: Array
-    outside: Array
+    tints: Array
+    without: Array
+    hidden: Array
+    inner: Array
+    aside: Array
+
+
+class Held(NamedTuple):
+    """(3, 3) rotation and (3,) translation that a pose is held near, and (6, 6) float64 information about it."""
+
+    R: Array
+    t: Array
+    information: Array
 
 
 class Corners(NamedTuple):
@@ -36,7 +44,7 @@ class Corners(NamedTuple):
 
 @njit(nogil=True, cache=True)
 def refine_by_picture(
-    outline: Outline, corners: Corners, dense: Dense, R: Array, t: Array, cam: Array, plan: Array, prior: Array,
+    outline: Outline, corners: Corners, shading: Shading, R: Array, t: Array, cam: Array, plan: Array, held: Held,
     H: Array,
 ) -> None:  # fmt: skip
     """Move a pose so that it fits the colour image; two steps a round.
@@ -44,22 +52,22 @@ def refine_by_picture(
     Args:
         outline: Lines across the outline.
         corners: Corners of the texture that were found.
-        dense: Pixels with contrast.
+        shading: Pixels whose brightness is compared.
         R: (3, 3) float64 rotation of cam_from_centre, changed in place.
         t: (3,) float64 metres, changed in place.
-        cam: (4,) float64 fx, fy, cx, cy of the frame.
+        cam: (4,) float64 fx, fy, cx, cy of the crop.
         plan: (P, 4) float64, one round each: length of a segment (0 leaves the outline out), robust scales of
             outline and corners, pixels, and whether every pixel is used.
-        prior: (3,) inverse variances of turn, shift across and shift along the view, about the start.
+        held: What is known of the pose beforehand.
         H: (6, 6) float64, becomes the information of the last step, without the prior (lower half).
     """
-    R0, t0, lines = R.copy(), t.copy(), np.zeros((outline.points.shape[0], 4))
+    lines = np.zeros((outline.points.shape[0], 4))
     g, step, trust = np.zeros(6), np.zeros(6), np.empty(2)
     for k in range(plan.shape[0]):
         if plan[k, 0] > 0.0:
             sense(
-                outline.points, outline.normals, outline.reach_px, R, t, cam, outline.image, outline.inside,
-                outline.mix, outline.outside, int(plan[k, 0]), lines,
+                outline.points, outline.normals, outline.reach_px, R, t, cam, outline.tints, outline.without,
+                outline.hidden, outline.inner, outline.aside, int(plan[k, 0]), lines,
             )  # fmt: skip
         trust[0], trust[1] = corners.sigma_px, plan[k, 2]
         for _ in range(2):
@@ -68,10 +76,10 @@ def refine_by_picture(
             line_rows(outline.points, outline.normals, R, t, cam, lines, plan[k, 1], _LINE, H, g)
             place_rows(corners.points, corners.places, R, t, cam, trust, H, g)
             if plan[k, 3] > 0.0:
-                dense_rows(dense, R, t, _DENSE_SIGMA, _DENSE_CUT, H, g)
-            held = H.copy()
-            prior_rows(R, t, R0, t0, prior, held, g)
-            if not solve6(held, g, step):
+                shading_rows(shading, R, t, H, g)
+            both = H.copy()
+            prior_rows(R, t, held.R, held.t, held.information, both, g)
+            if not solve6(both, g, step):
                 break
             turn_by(step[:3], R)
             t += step[3:]

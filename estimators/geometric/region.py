@@ -3,10 +3,12 @@
 import numpy as np
 from numba import njit
 
-from estimators.geometric.colours import FLOOR, MOST
+from estimators.geometric.backdrop import STILL_FRONT, STILL_UNKNOWN
+from estimators.geometric.likelihood import HIDDEN, own_density
 from estimators.geometric.solve import add_row
 from schemas.arrays import Array
 
+MOST = 2.0
 _SEGMENTS = 9  # of a line on each side, beside the middle one
 _OFFSETS = 6  # places tried for the outline on each side
 _AMPLITUDE, _SLOPE = (
@@ -15,15 +17,16 @@ _AMPLITUDE, _SLOPE = (
 )  # of the smoothed step: how far a pixel's colour may be trusted, how sharp the outline is
 _LEAST_VARIANCE = 0.15  # of a segment squared
 _NEAREST_M = 0.05
+_SKIN_PX, _MAYBE_FRONT = 2.0, 8.0
 
 
 @njit(nogil=True, cache=True)
 def _segment_odds(
-    u: float, v: float, n: Array, reach: Array, image: Array, inside: Array, mix: Array, outside: Array, step_px: int,
+    u: float, v: float, n: Array, reach: Array, tints: Array, without: Array, hidden: Array, inner: Array, step_px: int,
     out: Array,
 ) -> int:  # fmt: skip
-    """Write the summed log-odds of 19 segments along a line; returns how many of them lie in the image."""
-    height, width = image.shape[0], image.shape[1]
+    """Write the summed log-odds of 19 segments along a line; returns how many of them lie in the picture."""
+    size = tints.shape[0]
     seen = 0
     for k in range(-_SEGMENTS, _SEGMENTS + 1):
         total, count = 0.0, 0
@@ -32,14 +35,13 @@ def _segment_odds(
             for j in range(step_px):
                 along = middle + j - 0.5 * (step_px - 1)
                 column, row = round(u + along * n[0]), round(v + along * n[1])
-                if row < 0 or column < 0 or row >= height or column >= width:
+                if row < 0 or column < 0 or row >= size or column >= size or np.isnan(without[row, column]):
                     continue
-                cell = ((image[row, column, 0] >> 4) << 8) | ((image[row, column, 1] >> 4) << 4)
-                cell |= image[row, column, 2] >> 4
                 own = 0.0
-                for c in range(mix.shape[0]):
-                    own += mix[c] * inside[cell, c]
-                total += min(MOST, max(-MOST, np.log((own + FLOOR) / (outside[cell] + FLOOR))))
+                for c in range(inner.shape[0]):
+                    own += own_density(tints[row, column], inner[c], 0.0, 0.0)
+                odds = np.log((1 - HIDDEN) * own / inner.shape[0] + hidden[row, column]) - without[row, column]
+                total += min(MOST, max(-MOST, odds))
                 count += 1
         out[k + _SEGMENTS] = total
         seen += 1 if count > 0 else 0
@@ -73,12 +75,20 @@ def _where(line: Array, step: Array, out: Array) -> bool:
     return True
 
 
+@njit(nogil=True, cache=True, inline="always")
+def _may_be_in_front(u: float, v: float, along: float, n: Array, aside: Array) -> bool:
+    """Whether what stands still on a line, where the object should be, may hide it: its outline is no end of it."""
+    last = aside.shape[0] - 1
+    column, row = min(max(round(u + along * n[0]), 0), last), min(max(round(v + along * n[1]), 0), last)
+    return aside[row, column] == STILL_UNKNOWN or aside[row, column] == STILL_FRONT
+
+
 @njit(nogil=True, cache=True)
 def sense(
-    points: Array, normals: Array, reach: Array, R: Array, t: Array, cam: Array, image: Array, inside: Array,
-    mix: Array, outside: Array, step_px: int, out: Array,
+    points: Array, normals: Array, reach: Array, R: Array, t: Array, cam: Array, tints: Array, without: Array,
+    hidden: Array, inner: Array, aside: Array, step_px: int, out: Array,
 ) -> int:  # fmt: skip
-    """For each point of an outline, where along its normal the object's colours end.
+    """For each point of an outline, where along its normal the object ends.
 
     Args:
         points: (N, 3) float64 about the object's centre.
@@ -86,11 +96,12 @@ def sense(
         reach: (N, 2) float64, see ``Contour``.
         R: (3, 3) float64 rotation of cam_from_centre.
         t: (3,) float64 metres.
-        cam: (4,) float64 fx, fy, cx, cy.
-        image: (H, W, 3) uint8.
-        inside: (4096, K) float32 shares of a colour's cell in each of the object's colours.
-        mix: (N, K) float32 how much of each colour is expected along the inner half of a line.
-        outside: (4096,) float32 shares of the surroundings.
+        cam: (4,) float64 fx, fy, cx, cy of the crop.
+        tints: (S, S, 3) float32 of the crop, see ``likelihood.Sight`` for this and the next two.
+        without: (S, S) float32.
+        hidden: (S, S) float32.
+        inner: (N, K, 3) float32 tints that the object should have along the inner half of each line.
+        aside: (S, S) uint8, see ``backdrop.shown``.
         step_px: Length of a segment.
         out: (N, 4) float64, becomes (u, v) of the place found, its variance in squared pixels and 1, or 0 where the
             line says nothing.
@@ -98,6 +109,7 @@ def sense(
     Returns:
         How many lines say something.
     """
+    size = tints.shape[0]
     span = 2 * _OFFSETS + 2 * _SEGMENTS + 1
     step = np.empty(span)
     for k in range(span):
@@ -112,9 +124,9 @@ def sense(
         if p[2] < _NEAREST_M:
             continue
         u, v = cam[0] * p[0] / p[2] + cam[2], cam[1] * p[1] / p[2] + cam[3]
-        if u < 0 or v < 0 or u > image.shape[1] - 1 or v > image.shape[0] - 1:
+        if u < 0 or v < 0 or u > size - 1 or v > size - 1:
             continue
-        if _segment_odds(u, v, normals[i], reach[i], image, inside, mix[i], outside, step_px, line) < _OFFSETS:
+        if _segment_odds(u, v, normals[i], reach[i], tints, without, hidden, inner[i], step_px, line) < _OFFSETS:
             continue
         for k in range(line.shape[0]):
             line[k] = 1.0 / (1.0 + np.exp(-line[k]))
@@ -123,6 +135,8 @@ def sense(
             out[i, 1] = v + place[0] * step_px * normals[i, 1]
             out[i, 2] = place[1] * step_px * step_px
             out[i, 3] = 1.0
+            if place[0] * step_px < -_SKIN_PX and _may_be_in_front(u, v, 0.5 * place[0] * step_px, normals[i], aside):
+                out[i, 2] *= _MAYBE_FRONT
             found += 1
     return found
 
@@ -184,18 +198,15 @@ def place_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, tru
 
 @njit(nogil=True, cache=True)
 def prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
-    """Hold a pose near where it started: ``prior`` (3,) inverse variances of turn, shift across and along the view."""
-    ray = t0 / np.sqrt(t0[0] * t0[0] + t0[1] * t0[1] + t0[2] * t0[2])
-    w = np.zeros(3)  # half of the cross products of the two frames' axes: a small turn from R to R0
+    """Hold a pose near anhidden one with the information ``prior`` (6, 6) about it."""
+    e = np.zeros(6)  # half of the cross products of the two frames' axes: a small turn from R to R0
     for k in range(3):
-        w[0] += 0.5 * (R[1, k] * R0[2, k] - R[2, k] * R0[1, k])
-        w[1] += 0.5 * (R[2, k] * R0[0, k] - R[0, k] * R0[2, k])
-        w[2] += 0.5 * (R[0, k] * R0[1, k] - R[1, k] * R0[0, k])
-    for i in range(3):
-        H[i, i] += prior[0]
-        g[i] += prior[0] * w[i]
-        for j in range(3):
-            power = (prior[2] - prior[1]) * ray[i] * ray[j] + (prior[1] if i == j else 0.0)
+        e[0] += 0.5 * (R[1, k] * R0[2, k] - R[2, k] * R0[1, k])
+        e[1] += 0.5 * (R[2, k] * R0[0, k] - R[0, k] * R0[2, k])
+        e[2] += 0.5 * (R[0, k] * R0[1, k] - R[1, k] * R0[0, k])
+        e[3 + k] = t0[k] - t[k]
+    for i in range(6):
+        for j in range(6):
+            g[i] += prior[i, j] * e[j]
             if j <= i:
-                H[3 + i, 3 + j] += power
-            g[3 + i] += power * (t0[j] - t[j])
+                H[i, j] += prior[i, j]

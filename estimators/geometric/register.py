@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.by_picture import in_frame
 from estimators.geometric.fit import Fit, Look, Placement, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.model import ObjectModel
@@ -175,5 +174,5 @@ def overlap(look: Look, mask: Array, images: FrameImages) -> float:
     seen = in_crop(mask.astype(np.uint8), look) > 0
     measured = in_crop(images.depth_m, look)
     hidden = (measured > 0) & (measured < look.depth_m - _HIDDEN_M) & ~seen
-    drawn = look.mask & ~hidden & in_frame(look.crop, images)
+    drawn = look.mask & ~hidden & look.crop.in_frame(images.depth_m.shape)
     return float((seen & drawn).sum() / max(1, (seen | drawn).sum()))

@@ -3,7 +3,8 @@
 import numpy as np
 
 from estimators.geometric.find_by_picture import turned_to
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit_by_picture import fit_by_picture
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.resemblance import in_crop, resemblance
@@ -41,7 +42,7 @@ def _candidate(
     model: ObjectModel, start: Placement, mask: Array, images: FrameImages, renderer: Renderer
 ) -> tuple[float, float, Fit] | None:
     """Rank, overlap and fit of a start."""
-    found = fit(model, start, images, renderer)
+    found = fit_by_picture(model, start, images, renderer)
     if found is None:
         return None
     seen = in_crop(mask.astype(np.uint8), found.look) > 0

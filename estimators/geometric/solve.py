@@ -82,6 +82,27 @@ def add_row(p: Array, direction: Array, residual: float, weight: float, H: Array
         direction[1],
         direction[2],
     )
+    _gather(row, residual, weight, H, g)
+
+
+@njit(nogil=True, cache=True)
+def add_turn_row(
+    p: Array, direction: Array, turn: Array, residual: float, weight: float, H: Array, g: Array
+) -> None:  # fmt: skip
+    """``add_row`` of an equation that has turn . w beside: direction . (w x p + v) + turn . w = residual."""
+    row = (
+        p[1] * direction[2] - p[2] * direction[1] + turn[0],
+        p[2] * direction[0] - p[0] * direction[2] + turn[1],
+        p[0] * direction[1] - p[1] * direction[0] + turn[2],
+        direction[0],
+        direction[1],
+        direction[2],
+    )
+    _gather(row, residual, weight, H, g)
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _gather(row: tuple[float, ...], residual: float, weight: float, H: Array, g: Array) -> None:
     for i in range(6):
         scaled = weight * row[i]
         g[i] += scaled * residual

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.alternatives import afresh, best_start, other_face, turned
-from estimators.geometric.colours import Colours
 from estimators.geometric.declared import without_free
 from estimators.geometric.doubt import half_hidden, in_doubt, looked_about, seen
 from estimators.geometric.elsewhere import Search, elsewhere
@@ -18,15 +17,14 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
 from estimators.geometric.rivals import decided
 from estimators.geometric.scene import learned
-from estimators.geometric.trust import TRUSTED, trusted, with_colours
+from estimators.geometric.track_by_picture import followed_by_picture
+from estimators.geometric.trust import TRUSTED, trusted
 from estimators.rendering import Renderer
 from schemas import Estimate, Frame, Pose, State
 from schemas.arrays import Array
 
 LOST_AFTER = 8
 """An object is lost after so many frames in a row below ``LOST_SCORE``."""
-_SURE_CORNERS = 8
-_BLIND_LOST_AFTER = 16  # frames in a row below ``TRUSTED`` without depth, where anything looks a little like anything
 _TRY_EVERY, _TRY_ALWAYS = 2, 6
 _UNSEEN_DECAY = 0.9
 _LONG_FRAMES = 10
@@ -71,7 +69,9 @@ def _followed(
 ) -> Estimate:
     seconds = gap_s(memory.captured_ns, frame.captured_ns)
     memory = replace(memory, captured_ns=frame.captured_ns, frames=memory.frames + 1)
-    images = images.beside(Colours.unpack(memory.seen), depth=model.parts.depth)
+    images = images.used(depth=model.parts.depth)
+    if not images.sees_depth:
+        return followed_by_picture(model, memory, state, before, seconds, images, renderer)
     if state is State.LOST:
         return _search(model, memory, images, renderer)
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
@@ -87,8 +87,7 @@ def _followed(
     turn = without_free(turn, found.placement.R, model.free)
     moved = replace(memory, turn_rad_s=turn, shift_m_s=shift)  # what sets a wrong pose right below is no motion
     found, score, memory = _corrected(model, moved, found, score, images, renderer)
-    after = _tracked(model, memory, found, score, seconds, jumped=jumped)
-    return with_colours(after, found, images) if after.score >= TRUSTED and not images.sees_depth else after
+    return _tracked(model, memory, found, score, seconds, jumped=jumped)
 
 
 def _corrected(
@@ -119,14 +118,7 @@ def _tracked(model: ObjectModel, memory: Memory, found: Fit, score: float, secon
         memory = on_probation(model, memory, found.placement)
     else:
         memory = watched(memory, shift)
-    bad = 0
-    if found.evidence.blind and score < TRUSTED and found.corners < _SURE_CORNERS:
-        # an outline alone may slip far: motion is believed more
-        turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
-        bad = memory.bad + 1
-    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=bad)
-    if bad >= _BLIND_LOST_AFTER:
-        return _lost(replace(memory, tries=0))
+    memory = replace(memory, turn_rad_s=turn, shift_m_s=shift, bad=0)
     if is_decoy(memory):
         return _lost(replace(memory, probation=0, tries=0))
     pose = found.placement.pose(model.center_m)

@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.by_picture import seen_after
-from estimators.geometric.fit import Fit
 from estimators.geometric.memory import Memory
-from estimators.geometric.pictures import FrameImages
 from estimators.geometric.score import Evidence
-from schemas import Estimate, Pose
+from schemas import Pose
 
 TRUSTED = 0.5
 """A pose with a lower score is not to be trusted."""
@@ -37,11 +34,3 @@ def _usual(before: float, now: float, share: float) -> float:
     """A running mean that falls slowly: a wrong pose must not become what is usual."""
     slow = share if now > before or share > 2 / _MEAN_FRAMES else share / _FALLS_SLOWER
     return before + slow * (now - before)
-
-
-def with_colours(estimate: Estimate, found: Fit, images: FrameImages) -> Estimate:
-    """The estimate, remembering what the object and its surroundings look like in this frame."""
-    memory, seen = Memory.unpack(estimate.memory), seen_after(found.look, images)
-    if memory is None or seen is None:
-        return estimate
-    return replace(estimate, memory=replace(memory, seen=seen.pack()).pack())

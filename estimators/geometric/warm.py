@@ -2,20 +2,26 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.elsewhere_by_picture import elsewhere_by_picture
+from estimators.geometric.afresh_by_picture import found_elsewhere
+from estimators.geometric.begin import adopted
 from estimators.geometric.fit import Placement, look_at
+from estimators.geometric.fit_by_picture import held_loosely
+from estimators.geometric.known import recalled
 from estimators.geometric.memory import Memory
-from estimators.geometric.model import make_model
+from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.neighbours import apart
 from estimators.geometric.outline import find_outline
+from estimators.geometric.picture_search import PictureSearch
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.relocate import relocate
 from estimators.geometric.surface import Axis
 from estimators.geometric.sweep import make_wheel, sweep
+from estimators.geometric.track import follow
 from estimators.mesh import Mesh
 from estimators.rendering import Renderer
 from schemas import Camera, Estimate, Frame, JobObject, Pose, State
@@ -49,10 +55,19 @@ def warm_up(renderer: Renderer) -> None:
     )
     known = Estimate(Pose(np.eye(3), pose[:3, 3]), 1.0, State.REGISTERED)
     apart({"box": model, "twin": model}, {"box": known, "twin": known}, frame, images, renderer)
-    blind = images.beside(None, depth=False)
-    elsewhere_by_picture(model, Memory(rotation=pose[:3, :3], translation_m=pose[:3, 3]), 0.0, blind, renderer)
+    _by_picture(model, here, replace(frame, depth_m=None), renderer)
     spent = time.monotonic() - started
     _LOG.info("kernels ready in %.1f s", spent)
+
+
+def _by_picture(model: ObjectModel, here: Placement, frame: Frame, renderer: Renderer) -> None:
+    """The same without depth: from a known pose to the next frame, and a search."""
+    given = adopted(model, here.pose(model.center_m), frame, FrameImages(frame), renderer)
+    follow(model, given, frame, FrameImages(frame), renderer)
+    memory = Memory.unpack(given.memory) or Memory()
+    images = FrameImages(frame)
+    images = images.knowing(recalled(memory, images))
+    found_elsewhere(PictureSearch(model, memory, images, renderer, held_loosely(here)))
 
 
 def _box() -> Mesh:

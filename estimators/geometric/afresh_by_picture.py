@@ -1,0 +1,68 @@
+"""Looking for an object anew where there is no depth: elsewhere, turned another way, or about its axis."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from estimators.geometric.find_by_picture import places_like, turned_to
+from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.memory import Memory
+from estimators.geometric.picture_search import Found, PictureSearch
+from estimators.geometric.sweep import STEPS, about
+from schemas import Pose
+
+# how far it may have turned and moved across the view since it was trusted: at once, and a frame
+_TURN_RAD, _TURN_FRAME_RAD = np.radians(40.0), np.radians(8.0)
+_REACH_DIAMETERS, _REACH_M, _REACH_SPEED_S, _FARTHEST_M = 0.4, 0.004, 1.5 / 30, 0.35
+_PLACES, _FITTED, _KEPT = 10, 3, 8
+_CLOSE = np.diag(np.repeat([np.radians(10.0), 0.015], 3) ** 2)
+_CLEARLY = 8.0  # of the logarithm of odds
+_SWEEP_EVERY, _SWEEP_MEMORY, _SWEEP_SLIP = 2, 0.75, 1
+_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_MOST, _SWEEP_SLACK = 6.0, 3.0, 6.0, 0.03  # of the same; the last of the score
+
+
+def found_elsewhere(search: PictureSearch) -> Fit | None:
+    """The likeliest fit within reach of the last trusted place; None where nothing is in view."""
+    model, memory = search.model, search.memory
+    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
+    frames = max(1, memory.frames - memory.trusted_frame)
+    reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + (_REACH_M + _REACH_SPEED_S * memory.speed_m_s) * frames
+    reach_m, angle_rad = min(reach_m, _FARTHEST_M), _TURN_RAD + _TURN_FRAME_RAD * frames
+    likely = places_like(model, trusted, angle_rad, reach_m, search.images, memory.tone, _PLACES)
+    starts = [trusted] + [Placement(R, t) for R, t in likely]
+    return search.about(trusted.t, reach_m).best_of(starts, _CLOSE, _FITTED)
+
+
+def turned_afresh(search: PictureSearch, found: Found) -> Found | None:
+    """A fit turned another way that is clearly likelier; None where there is none."""
+    at = found.fit.placement
+    here = search.about(at.t, 0.0)
+    starts = [Placement(turned_to(R, at.t), at.t) for R in search.model.views.rotations]
+    chosen = [starts[k] for k in np.argsort(-here.odds(starts), kind="stable")[:_KEPT]]
+    other = here.best_of(chosen, _CLOSE, _FITTED)
+    if other is None:
+        return None
+    now, then = here.odds([at, other.placement])
+    return search.judged(other) if then > now + _CLEARLY else None
+
+
+def turned_about_axis(search: PictureSearch, memory: Memory, found: Found) -> tuple[Found, Memory]:
+    """The fit, turned about the axis of near-symmetry where frames in a row speak for another turn."""
+    model, at = search.model, found.fit.placement
+    if not model.parts.turns or model.wheel is None or memory.frames % _SWEEP_EVERY:
+        return found, memory
+    turned = [at.after(*about(model.wheel.axis, 2 * np.pi * k / STEPS)) for k in range(STEPS)]
+    merits = search.odds(turned)
+    # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
+    slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
+    turns = _SWEEP_MEMORY * slipped + np.clip(merits - merits[0], -_SWEEP_MOST, _SWEEP_MOST)
+    best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))
+    if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
+        fitted = search.fit(turned[best])
+        other = None if fitted is None else search.judged(fitted)
+        likelier = other is not None and search.odds([other.fit.placement])[0] > merits[0] + _SWEEP_NOW
+        if other is not None and likelier and other.score > found.score - _SWEEP_SLACK:
+            turns = np.roll(turns, -best) - turns[best]
+            return other, replace(memory, turns=turns.astype(np.float32))
+        turns = np.minimum(turns, 0.0)  # a second look says no: gather anew
+    return found, replace(memory, turns=turns.astype(np.float32))
