@@ -84,3 +84,17 @@ def write_recipe_weights(folder: Path) -> Path:
         torch.save(kept, run / "model_best.pth")
         (run / "config.yml").write_text(yaml.safe_dump(CONFIG | {"crop_ratio": ratio}))
     return folder
+
+
+def blob() -> Any:
+    """The golden test mesh as a surface, with the normals of the golden file."""
+    from estimators.foundationpose.surface import Surface
+
+    mesh = case("mesh_blob")
+    return Surface(
+        mesh["vertices"].astype(np.float32),
+        mesh["faces"],
+        mesh["vertex_normals"].astype(np.float32),
+        float(case("scene")["diameter"]),
+        colors=mesh["vertex_colors"],
+    )
