@@ -16,11 +16,13 @@ from estimators.foundationpose.observed import (
     normalised,
     observed_by_scorer,
 )
-from estimators.foundationpose.rendering import NumbaCropRenderer
+from estimators.foundationpose.rendering import CropRenderer
+from estimators.foundationpose.rendering.cpu import NumbaCropRenderer
 from estimators.foundationpose.surface import Surface
 from estimators.foundationpose.window import crop_from_image, drawn_window, inverse, sampling
 from estimators.mesh import Mesh
 from tests.golden.foundationpose_golden import blob, case, needs_golden
+from tests.unit.foundationpose_renderers import RENDERERS, draw, renderer_or_skip
 
 pytestmark = needs_golden
 
@@ -67,31 +69,27 @@ def test_points_are_normalised(network: str, nearest_m: float, side: str) -> Non
         assert np.abs(out[:, :3] - golden["refine_rgbA"]).max() < 1e-6
 
 
-def test_renders_of_the_blob() -> None:
+@pytest.fixture(params=RENDERERS, ids="-".join)
+def renderer(request: pytest.FixtureRequest) -> CropRenderer:
+    return renderer_or_skip(*request.param)
+
+
+def test_renders_of_the_blob(renderer: CropRenderer) -> None:
     golden = case("render_blob")
-    K = tensor(golden["K"]).float().expand(3, 3, 3)
-    drawn = (
-        NumbaCropRenderer()
-        .render(NumbaCropRenderer().upload(blob()), tensor(golden["poses"]), K, tensor(golden["bbox2d"]), (160, 160))
-        .numpy()
-    )
+    K, window = tensor(golden["K"]).float().expand(3, 3, 3), tensor(golden["bbox2d"])
+    drawn = draw(renderer, blob(), tensor(golden["poses"]), K, window, (160, 160)).numpy()
     wanted = np.concatenate([golden["crop_color"], golden["crop_xyz"]], axis=-1).transpose(0, 3, 1, 2)
     check_picture(drawn[:2], wanted)
     assert drawn[:, 5].sum(axis=(1, 2)) == pytest.approx(golden["crop_depth_sum"], rel=1e-4)
 
 
-def test_the_blob_in_the_whole_image() -> None:
+def test_the_blob_in_the_whole_image(renderer: CropRenderer) -> None:
     golden = case("render_blob")
     size = (int(golden["H"]), int(golden["W"]))
     K, window = tensor(golden["K"]).float()[None], torch.tensor([[0.0, 0.0, size[1], size[0]]])
-    drawn = (
-        NumbaCropRenderer()
-        .render(NumbaCropRenderer().upload(blob()), tensor(golden["poses"][:1]), K, window, size)
-        .numpy()
-    )
-    wanted = np.concatenate(
-        [golden["full_color"], drawn[0, 3:5].transpose(1, 2, 0), golden["full_depth"][..., None]], -1
-    )
+    drawn = draw(renderer, blob(), tensor(golden["poses"][:1]), K, window, size).numpy()
+    beside = drawn[0, 3:5].transpose(1, 2, 0)
+    wanted = np.concatenate([golden["full_color"], beside, golden["full_depth"][..., None]], axis=-1)
     check_picture(drawn, wanted.transpose(2, 0, 1)[None])
 
 

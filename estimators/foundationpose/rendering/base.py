@@ -18,8 +18,8 @@ class CropRenderer(Protocol):
     """Draws colour and place of one mesh at many poses; its conventions are those of the reference's renderer.
 
     Pixel (i, j) of a picture looks along u = left + (i + 0.5) / width (right - left), likewise v. Corners are moved to
-    the nearest 1/16 pixel for coverage only; a pixel belongs to a face that its centre lies in, and to the left or
-    lower of two that share an edge through it. Both sides of a face are drawn; the nearest wins. Colour is the
+    the nearest 1/16 pixel for coverage only; a pixel belongs to a face that its centre lies in, and to the right or
+    upper of two that share an edge through it. Both sides of a face are drawn; the nearest wins. Colour is the
     texture's (bilinear, wrapped) or that of the corners, lit by ``AMBIENT`` and, by each corner's normal, ``DIFFUSE``.
 
     Attributes:
