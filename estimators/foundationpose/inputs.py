@@ -11,12 +11,12 @@ from estimators.foundationpose.config import INPUT_PX
 from estimators.foundationpose.observed import (
     REFINER_NEAREST_M,
     SCORER_NEAREST_M,
-    Scene,
     normalised,
     observed_by_refiner,
     observed_by_scorer,
 )
 from estimators.foundationpose.rendering.base import CropRenderer
+from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.window import crop_from_image, drawn_window
 
 
@@ -105,6 +105,7 @@ def _pairs(
     for group in groups:
         own = slice(start, start + group.count)
         size = (INPUT_PX, INPUT_PX)
+        group.scene.look(window[own])
         rendered.append(renderer.render(group.mesh, cam_from_obj[own], intrinsics[own], window[own], size))
         observed.append(see(group.scene, crop[own]))
         start += group.count

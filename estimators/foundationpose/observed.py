@@ -1,53 +1,16 @@
 """What the networks see of the image: windows of its colour and of its depth as points."""
 
-from dataclasses import dataclass
-
-import numpy as np
 import torch
 from torch import Tensor
 
 from estimators.foundationpose.config import INPUT_PX
 from estimators.foundationpose.depth import NEAREST_M
+from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.window import inverse, sampling
-from schemas.arrays import Array
 
 REFINER_NEAREST_M, SCORER_NEAREST_M = 0.001, 0.1
 """What is nearer to the camera is no measurement to them."""
 _SIZE = (INPUT_PX, INPUT_PX)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scene:
-    """One frame on the device of the networks.
-
-    Attributes:
-        rgb: (3, H, W) float32, 0 to 255.
-        depth_m: (H, W) float32, filtered, 0 where unknown.
-        K: (3, 3) float64 intrinsics.
-    """
-
-    rgb: Tensor
-    depth_m: Tensor
-    K: Tensor
-
-    @staticmethod
-    def of(rgb: Array, depth_m: Array, K: Array, device: torch.device) -> "Scene":
-        """A frame's arrays, copied to a device.
-
-        Args:
-            rgb: (H, W, 3) uint8.
-            depth_m: (H, W) float32, filtered.
-            K: (3, 3) float64.
-            device: Of the networks.
-        """
-        colour = torch.tensor(rgb, device=device).permute(2, 0, 1).float().contiguous()
-        depth = torch.tensor(np.asarray(depth_m, np.float32), device=device)
-        return Scene(colour, depth, torch.tensor(K, dtype=torch.float64, device=device))
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.depth_m.shape[0], self.depth_m.shape[1]
 
 
 def observed_by_refiner(scene: Scene, crop: Tensor) -> Tensor:

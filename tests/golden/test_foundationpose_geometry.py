@@ -22,6 +22,7 @@ from estimators.foundationpose.view_grid import distinct, obj_from_view, view_gr
 from estimators.metrics import pose_errors, stepped_auc
 from schemas import Pose
 from tests.golden.foundationpose_golden import CONFIG, GOLDEN, case, needs_golden
+from tests.unit.foundationpose_renderers import renderer_or_skip
 
 pytestmark = needs_golden
 
@@ -37,6 +38,16 @@ def test_erosion_is_exact_and_smoothing_close() -> None:
     assert (eroded(golden["depth"]) == golden["eroded"]).all()
     assert gap(smoothed(golden["eroded"]), golden["bilateral_of_eroded"]) < 1e-5
     assert gap(smoothed(golden["depth"]), golden["bilateral_of_raw"]) < 1e-5
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_the_gpus_filters_do_the_same(device: str) -> None:
+    renderer_or_skip("warp", device)
+    from estimators.foundationpose.rendering.depth_kernels import filtered_there
+
+    for name in ("depth_filters", "scene"):
+        depth = case(name)["depth"]
+        assert gap(filtered_there(tensor(depth).to(device)).cpu(), filtered(depth)) < 1e-6
 
 
 @pytest.mark.parametrize("region", [(7, 40, 11, 60), (0, 20, 60, 80), (59, 60, 0, 1)])

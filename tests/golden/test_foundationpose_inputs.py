@@ -12,12 +12,12 @@ from estimators.foundationpose.inputs import Group, refine_inputs, refine_pairs
 from estimators.foundationpose.observed import (
     REFINER_NEAREST_M,
     SCORER_NEAREST_M,
-    Scene,
     normalised,
     observed_by_scorer,
 )
 from estimators.foundationpose.rendering import CropRenderer
 from estimators.foundationpose.rendering.cpu import NumbaCropRenderer
+from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.surface import Surface
 from estimators.foundationpose.window import crop_from_image, drawn_window, inverse, sampling
 from estimators.mesh import Mesh

@@ -13,6 +13,16 @@ from estimators.foundationpose.rendering import kernels
 from estimators.foundationpose.surface import Surface
 
 
+@contextmanager
+def on_stream(device: torch.device) -> Generator[str]:
+    """Have warp's launches queued on torch's current stream; gives warp's name of the device."""
+    if device.type != "cuda":
+        yield "cpu"
+        return
+    with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
+        yield str(device)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpMesh:
     """A surface's arrays on the device, as the kernels take them."""
@@ -36,7 +46,6 @@ class WarpCropRenderer:
         wp.config.log_level = wp.LOG_WARNING
         wp.init()
         self.device = device
-        self._name = str(device) if device.type == "cuda" else "cpu"
 
     def upload(self, surface: Surface) -> WarpMesh:
         """See ``CropRenderer.upload``."""
@@ -65,26 +74,16 @@ class WarpCropRenderer:
         view = [wp.from_torch(poses, wp.mat44), wp.from_torch(cameras, wp.mat33), wp.from_torch(windows, wp.vec4)]
         placed, seen = wp.from_torch(points, wp.vec3), wp.from_torch(screen, wp.vec4)
         keys, picture = wp.from_torch(nearest), wp.from_torch(out)
-        with self._stream():
-            self._launch(
-                kernels.place, (count, vertices), [mesh.vertices, mesh.normals, *view, size[0], size[1], placed, seen]
-            )
-            self._launch(kernels.cover, (count, mesh.faces.shape[0]), [seen, mesh.faces, size[0], size[1], keys])
-            looks = [mesh.uv, mesh.texture, mesh.colors]
-            self._launch(kernels.shade, (count, *size), [placed, seen, mesh.faces, *looks, keys, picture])
+        looks = [mesh.uv, mesh.texture, mesh.colors]
+        launches: list[tuple[Any, tuple[int, ...], list[Any]]] = [
+            (kernels.place, (count, vertices), [mesh.vertices, mesh.normals, *view, *size, placed, seen]),
+            (kernels.cover, (count, mesh.faces.shape[0]), [seen, mesh.faces, *size, keys]),
+            (kernels.shade, (count, *size), [placed, seen, mesh.faces, *looks, keys, picture]),
+        ]
+        with on_stream(self.device) as name:
+            for kernel, dim, inputs in launches:
+                wp.launch(kernel, dim, inputs=inputs, device=name)
         return out
-
-    def _launch(self, kernel: Any, dim: tuple[int, ...], inputs: list[Any]) -> None:  # noqa: ANN401 - warp's kernels
-        wp.launch(kernel, dim, inputs=inputs, device=self._name)
 
     def _kept(self, tensor: Tensor, dtype: Any) -> Any:  # noqa: ANN401 - warp's types
         return wp.from_torch(tensor.to(self.device).contiguous(), dtype)
-
-    @contextmanager
-    def _stream(self) -> Generator[None]:
-        """Torch's current stream as warp's; nothing on the CPU."""
-        if self.device.type != "cuda":
-            yield
-            return
-        with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(self.device))):
-            yield
