@@ -32,7 +32,7 @@ def crop_from_image(centers_m: Tensor, K: Tensor, diameters_m: Tensor, crop_rati
     center = pixels[:, :1]
     half = (pixels - center).abs().amax(dim=(1, 2))[:, None]
     low, high = torch.round(center[:, 0] - half), torch.round(center[:, 0] + half)
-    scale = (INPUT_PX / (high - low)).float()
+    scale = (INPUT_PX / (high - low).clamp(min=1)).float()  # what is far away is seen in one pixel
     out = torch.zeros(len(centers_m), 3, 3, device=K.device)
     out[:, 0, 0], out[:, 1, 1], out[:, 2, 2] = scale[:, 0], scale[:, 1], 1.0
     out[:, :2, 2] = scale * -low.float()

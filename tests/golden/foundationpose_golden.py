@@ -66,8 +66,14 @@ def _gain(key: str, shape: tuple[int, ...]) -> float:
     return 2.0 if key.startswith(("trans_head.", "rot_head.")) and key.endswith("in_proj_weight") else 1.0
 
 
-def write_recipe_weights(folder: Path) -> Path:
-    """The recipe's weights in the layout of the published ones; the scorer with what an optimiser leaves in it."""
+_LAST = ("trans_head.1", "rot_head.1", "linear")
+
+
+def write_recipe_weights(folder: Path, *, still: bool = False) -> Path:
+    """The recipe's weights in the layout of the published ones; the scorer with what an optimiser leaves in it.
+
+    ``still`` ones have zeros in their last layers: poses stay where they are, and all rank alike.
+    """
     import torch
     import yaml
 
@@ -77,6 +83,8 @@ def write_recipe_weights(folder: Path) -> Path:
     for name, network, ratio in (("2023-refiner", RefineNet(), 1.2), ("2024-scorer", ScoreNet(), 1.1)):
         shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()}
         drawn = recipe(shapes, position_table().numpy())
+        if still:
+            drawn |= {key: 0 * drawn[key] for key in drawn if key.startswith(_LAST)}
         state: Any = {key: torch.from_numpy(np.asarray(value)) for key, value in drawn.items()}
         run = folder / name
         run.mkdir(parents=True)

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from typer.testing import CliRunner
 
 from estimators.foundationpose.checkpoint import load_strictly, read_state
 from estimators.foundationpose.config import config_of
 from estimators.foundationpose.networks import RefineNet, ScoreNet
 from estimators.foundationpose.weights import import_weights, load_weights
+from posestream.cli import app as posestream
 from schemas import BadJob
 from tests.golden.foundationpose_golden import CONFIG, write_recipe_weights
 
@@ -192,3 +194,21 @@ def test_the_manifest_says_where_the_weights_are_from(imported: Path) -> None:
     assert set(content["networks"]) == {"refiner", "scorer"}
     assert yaml.safe_load(json.dumps(content)) == content
     assert all(len(entry["checkpoint_sha256"]) == 64 for entry in content["networks"].values())
+
+
+def test_the_command_imports_and_shows(published: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    result = CliRunner().invoke(posestream, ["weights", "import", str(published), "--to", str(kept)])
+    assert result.exit_code == 0
+    assert "2023-refiner/model_best.pth, sha256" in result.output.replace("\n", "")
+    shown = CliRunner().invoke(posestream, ["weights", "show", str(kept)])
+    assert f"digest {load_weights(published).digest}" in shown.output
+
+
+def test_where_nothing_was_imported_it_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    result = CliRunner().invoke(posestream, ["weights", "show"])
+    assert result.exit_code != 0
+    assert "none come with posestream" in str(result.exception)
+    with pytest.raises(BadJob, match="none come with posestream"):
+        load_weights(None)
