@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from estimators.foundationpose.folder import default_folder
 from estimators.registry import without_package
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ def import_(
     dropped. Those that are published with FoundationPose may be used for research and evaluation only.
     """
     try:
-        from estimators.foundationpose.weights import default_folder, import_weights
+        from estimators.foundationpose.weights import import_weights
     except ModuleNotFoundError as error:
         raise without_package(error) from error
     target = to or default_folder()
@@ -39,7 +40,7 @@ def show(
 ) -> None:
     """Load weights as the estimator does, and say what they are and under what digest they are named in events."""
     try:
-        from estimators.foundationpose.weights import default_folder, find_weights, load_weights
+        from estimators.foundationpose.weights import find_weights, load_weights
     except ModuleNotFoundError as error:
         raise without_package(error) from error
     place = folder or default_folder()

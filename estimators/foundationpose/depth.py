@@ -1,7 +1,7 @@
 """Depth as FoundationPose wants it: lone pixels taken out, noise smoothed, small holes filled; and as points.
 
 Valid is what lies from 1 mm to 100 m. Windows are 5 x 5, clipped at the image's border. float32 throughout, in the
-reference's order. Only ``region`` (top, bottom, left, right; half open) is worked out, the rest is 0.
+reference's order.
 """
 
 import numpy as np
@@ -10,49 +10,39 @@ from numba import njit
 from schemas.arrays import Array
 
 NEAREST_M, FARTHEST_M = 0.001, 100.0
-RADIUS_PX = 2
-HALO_PX = 2 * RADIUS_PX
-"""By how much more than a region must be measured for the region to be right: both filters' reach."""
+RADIUS_PX, SIDE_PX = 2, 5
 _F = np.float32
 _NEAR, _FAR = _F(NEAREST_M), _F(FARTHEST_M)
 _STEP, _LONELY = _F(0.001), _F(0.8)
 _ALIKE = _F(0.01)
-_BLUR = _F(2 * 2.0 * 2.0)
-_RANGE = _F(2 * 100000.0 * 100000.0)
-
-Region = tuple[int, int, int, int]
-
-
-def filtered(depth_m: Array, region: Region | None = None) -> Array:
-    """``smoothed`` of ``eroded``; both (H, W) float32.
-
-    Args:
-        depth_m: (H, W) float32 metres, 0 where unknown.
-        region: What is needed of it; all if None.
-    """
-    height, width = depth_m.shape
-    top, bottom, left, right = region or (0, height, 0, width)
-    wide = (
-        max(0, top - RADIUS_PX),
-        min(height, bottom + RADIUS_PX),
-        max(0, left - RADIUS_PX),
-        min(width, right + RADIUS_PX),
-    )
-    return smoothed(eroded(depth_m, wide), (top, bottom, left, right))
+_BEYOND = _F(-np.inf)  # the image
+_OFFSETS = np.arange(-RADIUS_PX, RADIUS_PX + 1)
+# of the window's pixels, sigma 2 px; the reference's second sigma, of depth, is 100 km, which changes no weight
+_WEIGHTS = np.exp(-(_OFFSETS[:, None] ** 2 + _OFFSETS**2) / np.float32(8)).astype(np.float32)
 
 
-def eroded(depth_m: Array, region: Region | None = None) -> Array:
+def filtered(depth_m: Array) -> Array:
+    """``smoothed`` of ``eroded``; all take and give (H, W) float32 metres, 0 where unknown."""
+    return smoothed(eroded(depth_m))
+
+
+def eroded(depth_m: Array) -> Array:
     """Depth without pixels from which more than 80 % of the window is invalid or over 1 mm away."""
-    out = np.zeros_like(depth_m)
-    _erode(np.ascontiguousarray(depth_m, np.float32), region or (0, depth_m.shape[0], 0, depth_m.shape[1]), out)
+    out = np.empty(depth_m.shape, np.float32)
+    _erode(_padded(depth_m), out)
     return out
 
 
-def smoothed(depth_m: Array, region: Region | None = None) -> Array:
+def smoothed(depth_m: Array) -> Array:
     """The weighted mean of the window's valid pixels within 1 cm of their mean; 0 where there are none."""
-    out = np.zeros_like(depth_m)
-    _smooth(np.ascontiguousarray(depth_m, np.float32), region or (0, depth_m.shape[0], 0, depth_m.shape[1]), out)
+    out = np.empty(depth_m.shape, np.float32)
+    _smooth(_padded(depth_m), out)
     return out
+
+
+def _padded(depth_m: Array) -> Array:
+    """Depth with a rim of -inf: what is beyond the image."""
+    return np.pad(depth_m.astype(np.float32, copy=False), RADIUS_PX, constant_values=_BEYOND)
 
 
 def points_of(depth_m: Array, K: Array) -> Array:
@@ -70,58 +60,63 @@ def points_of(depth_m: Array, K: Array) -> Array:
     return np.stack([(u - K[0, 2]) * z / K[0, 0], (v - K[1, 2]) * z / K[1, 1], z], axis=-1).astype(np.float32)
 
 
-@njit(nogil=True, cache=True)
-def _erode(depth: Array, region: Region, out: Array) -> None:
-    height, width = depth.shape
-    for v in range(region[0], region[1]):
-        for u in range(region[2], region[3]):
-            center = depth[v, u]
-            bad, count = _F(0), _F(0)
-            for y in range(max(0, v - RADIUS_PX), min(height, v + RADIUS_PX + 1)):
-                for x in range(max(0, u - RADIUS_PX), min(width, u + RADIUS_PX + 1)):
-                    d = depth[y, x]
-                    count += _F(1)
-                    if d < _NEAR or d >= _FAR or abs(d - center) > _STEP:
-                        bad += _F(1)
-            out[v, u] = _F(0) if bad / count > _LONELY else center
+# the innermost loops run along rows and choose without branches, so that they are vectorised; for each pixel the
+# window's pixels still come column by column
 
 
 @njit(nogil=True, cache=True)
-def _smooth(depth: Array, region: Region, out: Array) -> None:
-    height, width = depth.shape
-    for v in range(region[0], region[1]):
-        for u in range(region[2], region[3]):
-            rows = (max(0, v - RADIUS_PX), min(height, v + RADIUS_PX + 1))
-            columns = (max(0, u - RADIUS_PX), min(width, u + RADIUS_PX + 1))
-            out[v, u] = _weighted(depth, v, u, rows, columns)
+def _erode(padded: Array, out: Array) -> None:
+    height, width = out.shape
+    bad, count = np.empty(width, np.float32), np.empty(width, np.float32)
+    for v in range(height):
+        bad[:], count[:] = _F(0), _F(0)
+        center = padded[v + RADIUS_PX]
+        for x in range(SIDE_PX):
+            for y in range(SIDE_PX):
+                row = padded[v + y]
+                for u in range(width):
+                    d = row[u + x]
+                    counts = d != _BEYOND
+                    odd = (d < _NEAR) | (d >= _FAR) | (abs(d - center[u + RADIUS_PX]) > _STEP)
+                    count[u] += _F(1) if counts else _F(0)
+                    bad[u] += _F(1) if counts & odd else _F(0)
+        for u in range(width):
+            out[v, u] = _F(0) if bad[u] / count[u] > _LONELY else center[u + RADIUS_PX]
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _weighted(depth: Array, v: int, u: int, rows: tuple[int, int], columns: tuple[int, int]) -> np.float32:
-    """The smoothed depth of one pixel from a window of rows and columns, half open."""
-    mean = _mean(depth, rows, columns)
-    total, weights, center = _F(0), _F(0), depth[v, u]
-    for x in range(columns[0], columns[1]):
-        for y in range(rows[0], rows[1]):
-            d = depth[y, x]
-            if _NEAR <= d < _FAR and abs(d - mean) < _ALIKE:
-                apart = _F((x - u) * (x - u) + (y - v) * (y - v))
-                weight = np.exp(-apart / _BLUR - (center - d) * (center - d) / _RANGE)
-                total += weight * d
-                weights += weight
-    return total / weights if weights > _F(0) else _F(0)
+@njit(nogil=True, cache=True)
+def _smooth(padded: Array, out: Array) -> None:
+    height, width = out.shape
+    mean, total, weights = np.empty(width, np.float32), np.empty(width, np.float32), np.empty(width, np.float32)
+    for v in range(height):
+        _means(padded, v, mean, weights)
+        total[:], weights[:] = _F(0), _F(0)
+        for x in range(SIDE_PX):
+            for y in range(SIDE_PX):
+                row, weight = padded[v + y], _WEIGHTS[y, x]
+                for u in range(width):
+                    d = row[u + x]
+                    counts = (d >= _NEAR) & (d < _FAR) & (abs(d - mean[u]) < _ALIKE)
+                    total[u] += weight * d if counts else _F(0)
+                    weights[u] += weight if counts else _F(0)
+        for u in range(width):
+            out[v, u] = total[u] / weights[u] if weights[u] > _F(0) else _F(0)
 
 
-@njit(nogil=True, cache=True, inline="always")
-def _mean(depth: Array, rows: tuple[int, int], columns: tuple[int, int]) -> np.float32:
-    """Mean of the valid depths; 0 where there are none."""
-    total, count = _F(0), _F(0)
-    for x in range(columns[0], columns[1]):
-        for y in range(rows[0], rows[1]):
-            if _NEAR <= depth[y, x] < _FAR:
-                total += depth[y, x]
-                count += _F(1)
-    return total / count if count > _F(0) else _F(0)
+@njit(nogil=True, cache=True)
+def _means(padded: Array, v: int, mean: Array, count: Array) -> None:
+    """Into ``mean`` the means of the valid depths of the windows of a row, 0 where there are none."""
+    mean[:], count[:] = _F(0), _F(0)
+    for x in range(SIDE_PX):
+        for y in range(SIDE_PX):
+            row = padded[v + y]
+            for u in range(len(mean)):
+                d = row[u + x]
+                valid = (d >= _NEAR) & (d < _FAR)
+                mean[u] += d if valid else _F(0)
+                count[u] += _F(1) if valid else _F(0)
+    for u in range(len(mean)):
+        mean[u] = mean[u] / max(count[u], _F(1))
 
 
 def guess_translation(depth_m: Array, mask: Array, K: Array) -> Array:

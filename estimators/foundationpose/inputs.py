@@ -105,7 +105,6 @@ def _pairs(
     for group in groups:
         own = slice(start, start + group.count)
         size = (INPUT_PX, INPUT_PX)
-        group.scene.look(window[own])
         rendered.append(renderer.render(group.mesh, cam_from_obj[own], intrinsics[own], window[own], size))
         observed.append(see(group.scene, crop[own]))
         start += group.count

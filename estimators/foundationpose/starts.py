@@ -83,7 +83,7 @@ def places_of(model: ObjectModel, view: View, near_m: Array | None = None, unsee
 
 def _everywhere(model: ObjectModel, mask: Array, view: View) -> Array:
     """Every rotation of the grid at the first place under a mask."""
-    place = guess_translation(view.scene.look_everywhere(), mask, view.frame.camera.K)
+    place = guess_translation(view.scene.depth_m.cpu().numpy(), mask, view.frame.camera.K)
     if not place.any():
         return np.zeros((0, 4, 4))
     out = np.tile(np.eye(4), (len(model.rotations), 1, 1))

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 
 from estimators.foundationpose.checkpoint import REFINER, SCORER, kind_of, load_strictly, read_state, sha256_of
 from estimators.foundationpose.config import NetworkConfig, read_config
+from estimators.foundationpose.folder import MANIFEST, default_folder
 from estimators.foundationpose.networks import RefineNet, ScoreNet
 from schemas import BadJob
 
 CHECKPOINT, CONFIG = "model_best.pth", "config.yml"
-MANIFEST = "foundationpose.json"
 _FORMAT = 1
 NEEDED = (
     f"FoundationPose needs weights, and none come with posestream. Expected a folder with two runs in it, refiner and "
@@ -51,12 +50,6 @@ class Found:
     path: Path
     sha256: str
     config: NetworkConfig
-
-
-def default_folder() -> Path:
-    """Where ``weights import`` puts them and the estimator looks: the user's data folder."""
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data).absolute() / "posestream" / "weights" / "foundationpose"
 
 
 def load_weights(folder: Path | None) -> Weights:

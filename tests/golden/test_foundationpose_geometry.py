@@ -50,16 +50,6 @@ def test_the_gpus_filters_do_the_same(device: str) -> None:
         assert gap(filtered_there(tensor(depth).to(device)).cpu(), filtered(depth)) < 1e-6
 
 
-@pytest.mark.parametrize("region", [(7, 40, 11, 60), (0, 20, 60, 80), (59, 60, 0, 1)])
-def test_a_filtered_region_is_that_part_of_the_whole(region: tuple[int, int, int, int]) -> None:
-    golden = case("depth_filters")
-    inside = (slice(region[0], region[1]), slice(region[2], region[3]))
-    part = filtered(golden["depth"], region)
-    assert (part[inside] == golden["bilateral_of_eroded"][inside]).all()
-    part[inside] = 0
-    assert not part.any()
-
-
 def test_the_scenes_depth_is_filtered_alike() -> None:
     golden = case("scene")
     for name in ("depth", "depth_nobg"):

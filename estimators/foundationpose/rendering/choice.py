@@ -1,5 +1,7 @@
 """Which renderer a device gets."""
 
+import importlib
+
 import torch
 
 from estimators.foundationpose.rendering.base import CropRenderer
@@ -26,9 +28,11 @@ def make_renderer(device: torch.device, name: str = "auto") -> CropRenderer:
         msg = f"renderer {chosen}: expected {'the CPU' if chosen == 'numba' else 'a CUDA device'}, got {device}"
         raise BadJob(msg)
     try:
+        if device.type == "cuda":
+            importlib.import_module("warp")  # depth is filtered by it, whatever draws
         return _made(chosen, device)
     except ModuleNotFoundError as error:
-        advice = "pip install 'posestream[gpu]'" if chosen == "warp" else "see its own instructions"
+        advice = "pip install 'posestream[gpu]'" if error.name == "warp" else "see its own instructions"
         msg = f"renderer {chosen}: expected the package {error.name} to be installed, it is not; {advice}"
         raise BadJob(msg) from error
 

@@ -67,6 +67,7 @@ def smooth(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
 
 def filtered_there(depth_m: Tensor) -> Tensor:
     """``depth.filtered`` of (H, W) float32 where it lies, on a CUDA device or the CPU."""
+    wp.init()
     eroded, out = torch.empty_like(depth_m), torch.empty_like(depth_m)
     given, between, smoothed = (wp.from_torch(tensor) for tensor in (depth_m.contiguous(), eroded, out))
     steps: list[tuple[Any, Any, Any]] = [(erode, given, between), (smooth, between, smoothed)]
