@@ -14,7 +14,8 @@ DEFAULT_CROP_RATIO = 1.2
 _MUST_SAY: dict[str, Any] = {
     "input_resize": [INPUT_PX, INPUT_PX], "c_in": 6, "use_BN": True, "normalize_xyz": True,
 }  # fmt: skip
-_MAY_SAY: dict[str, Any] = {"use_normal": False, "rot_rep": "axis_angle", "trans_rep": "tracknet"}
+_MAY_SAY: dict[str, Any] = {"use_normal": False, "trans_rep": "tracknet"}
+_ROTATIONS = {"axis_angle": 3, "6d": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +24,14 @@ class NetworkConfig:
 
     Attributes:
         crop_ratio: Width of the crop over the object's diameter.
-        rot_normalizer_rad: The largest turn about each axis in one refiner step, radians; 0 for the scorer.
+        rot_normalizer_rad: The largest turn about each axis in one refiner step, radians; 0 where turns are given by
+            six numbers, and for the scorer.
+        rot_numbers: How many numbers give a turn of the refiner: 3 (rotation vector, as published) or 6.
     """
 
     crop_ratio: float
     rot_normalizer_rad: float = 0.0
+    rot_numbers: int = 3
 
 
 def read_config(path: Path, *, refiner: bool) -> NetworkConfig:
@@ -64,6 +68,12 @@ def config_of(values: dict[str, Any], where: str, *, refiner: bool) -> NetworkCo
     crop_ratio = _positive(DEFAULT_CROP_RATIO if ratio is None else ratio, "crop_ratio", where)
     if not refiner:
         return NetworkConfig(crop_ratio)
+    form = values.get("rot_rep", "axis_angle")
+    if form not in _ROTATIONS:
+        msg = f"{where}: expected rot_rep: {' or '.join(_ROTATIONS)}, got {form}"
+        raise BadJob(msg)
+    if form == "6d":
+        return NetworkConfig(crop_ratio, rot_numbers=_ROTATIONS[form])
     return NetworkConfig(crop_ratio, _positive(values.get("rot_normalizer"), "rot_normalizer", where))
 
 

@@ -10,15 +10,19 @@ from estimators.foundationpose.layers import HEADS, WIDTH, PositionTable, encode
 
 
 class RefineNet(nn.Module):
-    """From pictures rendered at poses and observed, how the poses are to be changed; 16.8 million parameters."""
+    """From pictures rendered at poses and observed, how the poses are to be changed; 16.8 million parameters.
 
-    def __init__(self) -> None:
+    Args:
+        rot_numbers: See ``NetworkConfig``.
+    """
+
+    def __init__(self, rot_numbers: int = 3) -> None:
         super().__init__()
         self.encodeA = pair_encoder()
         self.encodeAB = joint_encoder()
         self.pos_embed = PositionTable()
-        self.trans_head = _head()
-        self.rot_head = _head()
+        self.trans_head = _head(3)
+        self.rot_head = _head(rot_numbers)
 
     def forward(self, rendered: Tensor, observed: Tensor) -> tuple[Tensor, Tensor]:
         """Raw outputs; ``pose_update.decode`` makes poses of them.
@@ -28,7 +32,7 @@ class RefineNet(nn.Module):
             observed: (B, 6, H, W).
 
         Returns:
-            Translation and rotation, both (B, 3) float32.
+            Translation (B, 3) and rotation (B, rot_numbers), float32.
         """
         tokens = self.pos_embed(encode(self.encodeA, self.encodeAB, rendered, observed))
         return self.trans_head(tokens).float().mean(dim=1), self.rot_head(tokens).float().mean(dim=1)
@@ -60,10 +64,10 @@ class ScoreNet(nn.Module):
         return self.linear(_attend(self.att_cross, features)).float().squeeze(-1)
 
 
-def _head() -> nn.Sequential:
-    """One transformer layer and a linear one: (B, L, 512) to (B, L, 3)."""
+def _head(numbers: int) -> nn.Sequential:
+    """One transformer layer and a linear one: (B, L, 512) to (B, L, numbers)."""
     layer = nn.TransformerEncoderLayer(WIDTH, HEADS, dim_feedforward=WIDTH, batch_first=True)
-    return nn.Sequential(layer, nn.Linear(WIDTH, 3))
+    return nn.Sequential(layer, nn.Linear(WIDTH, numbers))
 
 
 def _attend(attention: nn.MultiheadAttention, tokens: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def load_weights(folder: Path | None) -> Weights:
         BadJob: No weights there, of the wrong network, changed since they were imported, or not as expected.
     """
     found = find_weights(folder or default_folder())
-    refiner, scorer = RefineNet(), ScoreNet()
+    refiner, scorer = RefineNet(found[REFINER].config.rot_numbers), ScoreNet()
     load_strictly(refiner, read_state(found[REFINER].path), str(found[REFINER].path))
     load_strictly(scorer, read_state(found[SCORER].path), str(found[SCORER].path))
     for network in (refiner, scorer):
@@ -84,7 +84,7 @@ def import_weights(source: Path, target: Path) -> dict[str, Found]:
 
     found = find_weights(source)
     states = {kind: read_state(item.path) for kind, item in found.items()}
-    load_strictly(RefineNet(), states[REFINER], str(found[REFINER].path))
+    load_strictly(RefineNet(found[REFINER].config.rot_numbers), states[REFINER], str(found[REFINER].path))
     load_strictly(ScoreNet(), states[SCORER], str(found[SCORER].path))
     target.mkdir(parents=True, exist_ok=True)
     entries: dict[str, Any] = {}

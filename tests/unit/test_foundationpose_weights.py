@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from estimators.foundationpose.checkpoint import load_strictly, read_state
 from estimators.foundationpose.config import config_of
 from estimators.foundationpose.networks import RefineNet, ScoreNet
+from estimators.foundationpose.pose_update import turned_by
 from estimators.foundationpose.weights import import_weights, load_weights
 from posestream.cli import app as posestream
 from schemas import BadJob
@@ -159,7 +160,7 @@ def test_files_that_hold_something_else_are_refused(tmp_path: Path, content: byt
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"rot_rep": "6d"}, "rot_rep: axis_angle, got 6d"),
+        ({"rot_rep": "quaternion"}, "rot_rep: axis_angle or 6d, got quaternion"),
         ({"use_normal": True}, "use_normal: False, got True"),
         ({"c_in": 4}, "c_in: 6, got 4"),
         ({"use_BN": None}, "use_BN: True, got None"),
@@ -170,6 +171,24 @@ def test_files_that_hold_something_else_are_refused(tmp_path: Path, content: byt
 def test_settings_that_the_networks_do_not_follow_are_refused(change: dict[str, Any], told: str) -> None:
     with pytest.raises(BadJob, match=told):
         config_of(CONFIG | change, "config.yml", refiner=True)
+
+
+def test_a_refiner_that_turns_by_six_numbers_is_loaded_as_one(published: Path, tmp_path: Path) -> None:
+    folder = copied(published, tmp_path / "six")
+    checkpoint, settings = (folder / "2023-refiner" / name for name in ("model_best.pth", "config.yml"))
+    state = torch.load(checkpoint, weights_only=True)
+    wide = {"rot_head.1.weight": torch.zeros(6, 512), "rot_head.1.bias": torch.tensor([1.0, 0, 0, 0, 1, 0])}
+    for path in (checkpoint, settings):
+        path.unlink()
+    torch.save(state | wide, checkpoint)
+    settings.write_text(yaml.safe_dump(CONFIG | {"rot_rep": "6d"}))
+    refiner = load_weights(folder).refiner
+    pictures = torch.rand(2, 1, 6, 64, 64)
+    turn = turned_by(refiner(*pictures)[1], load_weights(folder).refiner_config.rot_normalizer_rad)
+    assert torch.allclose(turn[0], torch.eye(3), atol=1e-6)
+    settings.write_text(yaml.safe_dump(CONFIG))
+    with pytest.raises(BadJob, match=r"rot_head.1.weight \(6, 512\) where \(3, 512\) was expected"):
+        load_weights(folder)
 
 
 def test_settings_that_must_be_there_are_missed() -> None:
