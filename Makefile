@@ -54,7 +54,7 @@ bench: install-dev
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 lock:
-	$(LOCK) --extra stack --extra dev pyproject.toml -o requirements/dev.txt
+	$(LOCK) --extra stack --extra dev --extra torch --extra gpu pyproject.toml -o requirements/dev.txt
 	$(LOCK) --extra stack -c requirements/dev.txt pyproject.toml -o requirements/stack.txt
 	$(LOCK) -c requirements/dev.txt pyproject.toml -o requirements/base.txt
 	$(LOCK) requirements/build.in -o requirements/build.txt

@@ -40,12 +40,15 @@ def run_worker(
         broker: Another broker than the Kafka of the settings.
 
     Raises:
+        BadJob: The estimator of the settings cannot be loaded.
         Exception: Whatever the worker cannot get over; nothing was committed after it.
     """
     if loader is None:
-        from estimators.registry import load
+        from estimators.registry import Resources, load
 
-        loader = partial(load, threads=settings.threads)
+        places = (settings.weights, settings.device, settings.precision, settings.renderer)
+        loader = partial(load, resources=Resources(settings.threads, *places))
+    loader = _with_first(loader, settings.estimator)
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
         settings.kafka,
@@ -69,6 +72,14 @@ def run_worker(
             Loop(broker, handler, loop_settings, on_lag=on_lag).run(stop)
     finally:
         handler.close()
+
+
+def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str], Estimator]:
+    """The loader, with one estimator loaded already; with none where the name is empty."""
+    if not name:
+        return loader
+    first = {name: loader(name)}
+    return lambda wanted: first.pop(wanted, None) or loader(wanted)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What a worker is told: each field is an option and ``POSESTREAM_<FIELD>``."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -14,6 +16,11 @@ class WorkerSettings(BaseSettings):
     pool: str = Field("default", description="kind of worker: its frames topic and its consumer group")
     batch: int = Field(8, ge=1, le=256, description="frames a call of the estimator, at most; one a job")
     threads: int = Field(0, ge=0, le=256, description="frames and objects worked on at once; 0: one a usable core")
+    estimator: str = Field("", description="load this one at the start, not when the first job asks for it")
+    weights: Path | None = Field(None, description="folder with weights; default: where weights import puts them")
+    device: str = Field("auto", description="of networks: auto, cpu, cuda or cuda:N")
+    precision: str = Field("auto", description="of networks: auto, fp32, bf16 or fp16")
+    renderer: str = Field("auto", description="of networks' inputs: auto, numba, warp or nvdiffrast")
     queue_frames: int = Field(32, ge=2, description="frames waiting in a partition before it is paused")
     flush_s: float = Field(0.5, gt=0, le=10, description="how often offsets are committed")
     track_s: float = Field(0.1, gt=0, le=10, description="how often the track of a stream is written, at most")

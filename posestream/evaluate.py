@@ -91,7 +91,7 @@ def evaluate(
     start: Start,
     on_frame: Callable[[int, int], None],
     options: Mapping[str, str] | None = None,
-    threads: int = 1,
+    resources: registry.Resources | None = None,
     clock: Callable[[], float] | None = None,
 ) -> Recording:
     """Run one recording from its first frame to its last, started once and never helped afterwards.
@@ -102,7 +102,7 @@ def evaluate(
         start: Where the first poses come from.
         on_frame: Called with frames done and frames in all (0 where unknown).
         options: Settings of the estimator, as a job's.
-        threads: Of the estimator; 0 for as many as there are usable cores.
+        resources: Of the estimator; one thread if None.
         clock: Seconds; what a step costs is read from it. CPU time of the process on one thread, else wall time.
 
     Raises:
@@ -112,8 +112,10 @@ def evaluate(
     source = open_source(uri)
     recording = Recording(uri, source)
     job = Job(id="eval", objects=source.objects, estimator=estimator_name, options=options or {})
-    estimator = registry.load(estimator_name, threads)
-    clock = clock or (time.process_time if threads == 1 else time.perf_counter)
+    resources = resources or registry.Resources()
+    estimator = registry.load(estimator_name, resources)
+    alone = resources.threads == 1 and not resources.device.startswith("cuda")
+    clock = clock or (time.process_time if alone else time.perf_counter)
     estimator.prepare(job)
     opening = next(source.shots(0))
     _warm_up(estimator, job, opening, source, start)

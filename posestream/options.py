@@ -13,7 +13,8 @@ Settings = TypeVar("Settings", bound=BaseSettings)
 PREFIX = "POSESTREAM_"
 OPTION_HELP = (
     "NAME=VALUE for the estimator, repeatable; geometric knows off=PARTS, some of depth,region,texture,prediction,"
-    "restarts,turns,recovery"
+    "restarts,turns,recovery; foundationpose knows search=full|pruned|geometric, iterations=N, score_every=N and "
+    "loss=on|off"
 )
 
 

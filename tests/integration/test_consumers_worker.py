@@ -50,6 +50,8 @@ def frame(job_id: str, seq: int) -> Frame:
 class World:
     """A pool of its own on the shared stack, and the workers of it."""
 
+    script = SCRIPT
+
     def __init__(self, kafka: str, registry: str, folder: Path) -> None:
         self.pool = f"p{uuid.uuid4().hex[:8]}"
         self.kafka, self.registry, self._folder = kafka, registry, folder
@@ -72,7 +74,7 @@ class World:
         environment = os.environ | {f"POSESTREAM_{name}": str(value) for name, value in given.items()}
         environment["PYTHONPATH"] = str(SCRIPT.parents[2])
         with (self._folder / f"worker-{len(self.workers)}.log").open("wb") as log:
-            command = [sys.executable, str(SCRIPT), str(call_s)]
+            command = [sys.executable, str(self.script), str(call_s)]
             self.workers.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
         return self.workers[-1]
 

@@ -1,6 +1,8 @@
 """The command line: options from settings, figures, files and messages."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from typer.testing import CliRunner
 
 from estimators.geometric.parts import Parts
+from estimators.registry import Resources
 from posestream.children import Child, Children
 from posestream.cli import app as posestream
 from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
@@ -53,7 +56,9 @@ def test_a_refused_value_exits_with_2_and_names_option_and_variable() -> None:
     assert "greater than or equal to 1, got 0" in said
 
 
-@pytest.mark.parametrize("command", [[], ["demo"], ["produce"], ["track"], ["sink"], ["eval"], ["doctor"], ["job"]])
+@pytest.mark.parametrize(
+    "command", [[], ["demo"], ["produce"], ["track"], ["sink"], ["eval"], ["doctor"], ["job"], ["weights"]]
+)
 def test_every_command_teaches(command: list[str]) -> None:
     result = CliRunner().invoke(posestream, [*command, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
@@ -165,3 +170,31 @@ def test_what_a_worker_waits_for_is_read_from_its_log(tmp_path: Path) -> None:
         file.write("2026-11-25 INFO posestream.estimators loading kernels; 10 s\n2026-11-25 INFO other words\n")
     assert children.said("track", "posestream.estimators") == "loading kernels; 10 s"
     assert children.said("sink", "posestream.estimators") == ""
+
+
+def test_evaluation_runs_networks_with_weights_that_are_brought(short_clip: str) -> None:
+    pytest.importorskip("torch")
+    from tests.unit.foundationpose_world import weights
+
+    resources = Resources(weights=weights(still=True), device="cpu", precision="fp32")
+    options = {"iterations": "1", "score_every": "0"}
+    recording = evaluate(short_clip, "foundationpose", Start.TRUTH, lambda *_: None, options, resources)
+    assert [step.seq for step in recording.steps] == list(range(6))
+    assert recording.steps[0].estimate.score > 0.5
+    assert {step.estimate.state for step in recording.steps} <= {State.REGISTERED, State.TRACKED}
+
+
+def test_without_weights_a_command_says_what_is_needed(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    for command in (["eval", "synthetic:?frames=2"], ["track"]):
+        result = CliRunner().invoke(
+            posestream, [*command, "--estimator", "foundationpose", "--weights", str(tmp_path), "--device", "cpu"]
+        )
+        assert isinstance(result.exception, BadJob)
+        assert "research and evaluation only" in str(result.exception)
+        assert "geometric needs no weights" in str(result.exception)
+
+
+def test_help_comes_without_torch() -> None:
+    code = "import sys, posestream.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0

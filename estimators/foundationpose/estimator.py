@@ -1,0 +1,116 @@
+"""FoundationPose behind the protocol of all estimators."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from estimators.foundationpose.device import Device
+from estimators.foundationpose.engine import Engine
+from estimators.foundationpose.follow import Followed, estimate_of, follow
+from estimators.foundationpose.judge import score_of
+from estimators.foundationpose.memory import Memory
+from estimators.foundationpose.model import ObjectModel, make_model, tensor_of
+from estimators.foundationpose.options import GEOMETRIC, Options
+from estimators.foundationpose.register import Wanted, register
+from estimators.foundationpose.starts import View, places_of
+from estimators.foundationpose.warm import warm_up
+from estimators.foundationpose.weights import Weights, load_weights
+from estimators.geometric.warm import warm_up as warm_up_geometric
+from estimators.rendering import CpuRenderer
+from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose, State
+
+_LOG = logging.getLogger("posestream.estimators")
+
+
+class FoundationPoseEstimator:
+    """``Estimator`` by FoundationPose's networks; needs depth and weights.
+
+    Its score is the share of the object's surface that is measured where it is drawn, halved where the scorer network
+    thinks no more of the pose than of an average hypothesis at registration: below 0.5 a pose is not to be trusted;
+    after five frames in a row below 0.3 the object is lost. A lost one is looked for where it was last for ten
+    frames, then registered anew every fifteen.
+
+    All objects of all frames of a call go through the refiner in one batch.
+
+    Args:
+        weights: Folder with weights, see ``weights.load_weights``, or networks in memory.
+        device: Where they run.
+        threads: Of the CPU; 0 for as many as there are usable cores.
+
+    Raises:
+        BadJob: No weights, or such as cannot be used; no such device.
+    """
+
+    name = "foundationpose"
+    version = "1"
+
+    def __init__(self, weights: Path | Weights | None = None, device: Device | None = None, threads: int = 1) -> None:
+        device = device or Device.named()
+        loaded = weights if isinstance(weights, Weights) else load_weights(weights)
+        self.weights_digest = loaded.digest
+        self.engine = Engine(loaded, device, threads)
+        self._drawn = CpuRenderer()
+        self._jobs: dict[str, dict[str, ObjectModel]] = {}
+        self._warm_geometric = False
+        warm_up(self.engine)
+
+    def prepare(self, job: Job) -> None:
+        """See ``Estimator.prepare``."""
+        started = time.monotonic()
+        options = Options.of(job.options, self.engine.device.type)
+        if options.search == GEOMETRIC and not self._warm_geometric:
+            warm_up_geometric(self._drawn)
+            self._warm_geometric = True
+        self._jobs[job.id] = {
+            item.object_id: make_model(item, options, self.engine.renderer, self._drawn) for item in job.objects
+        }
+        held = torch.cuda.memory_allocated(self.engine.device) / 2**20 if self.engine.device.type == "cuda" else 0.0
+        spent = time.monotonic() - started
+        _LOG.info("job %s: %d objects ready in %.2f s, %.0f MiB of GPU memory", job.id, len(job.objects), spent, held)
+
+    def release(self, job_id: str) -> None:
+        """See ``Estimator.release``."""
+        self._jobs.pop(job_id, None)
+
+    def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
+        """See ``Estimator.register``; without a mask, pieces of the scene of the object's size are tried."""
+        view, models = self._view(frame), self._jobs[frame.job_id]
+        masks = frame.masks or {}
+        wanted = [
+            Wanted(models[name], view, [masks[name]] if name in masks else places_of(models[name], view))
+            for name in objects
+        ]
+        found = register(self.engine, wanted)
+        return {name: estimate_of(one, models[name], None) for name, one in zip(objects, found, strict=True)}
+
+    def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
+        """See ``Estimator.adopt``."""
+        view, models = self._view(frame), self._jobs[frame.job_id]
+        groups = [models[name].group(view.scene) for name in poses]
+        centred = tensor_of([models[name].centred(pose) for name, pose in poses.items()], self.engine.device)
+        agreements = self.engine.agreement(groups, centred).tolist() if groups else []
+        out: dict[str, Estimate] = {}
+        for (name, pose), agreement in zip(poses.items(), agreements, strict=True):
+            memory = Memory(mean=agreement, trusted=pose)
+            out[name] = Estimate(pose, score_of(agreement, 1.0), State.REGISTERED, memory=memory.pack())
+        return out
+
+    def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
+        """See ``Estimator.track``."""
+        items: list[Followed] = []
+        for frame, prior in zip(frames, priors, strict=True):
+            view, models = self._view(frame), self._jobs[frame.job_id]
+            for name, estimate in prior.items():
+                memory = Memory.unpack(estimate.memory) or Memory(trusted=estimate.cam_from_obj)
+                items.append(Followed(models[name], view, estimate, memory))
+        found = iter(follow(self.engine, items))
+        return [{name: next(found) for name in prior} for prior in priors]
+
+    def _view(self, frame: Frame) -> View:
+        if frame.depth_m is None:
+            msg = f"frame {frame.seq} of job {frame.job_id}: foundationpose needs depth, the frame has none"
+            raise BadMessage(msg, "frame")
+        return View(frame, self.engine.device)

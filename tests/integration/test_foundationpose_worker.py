@@ -1,0 +1,129 @@
+"""FoundationPose over real Kafka with the golden recipe's weights: batches over streams, and hand-over.
+
+Poses are meaningless with these weights, but they depend on every frame and on all that tracking carries along.
+"""
+
+import re
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from consumers.broker import Partition
+from estimators.foundationpose import starts
+from estimators.foundationpose.device import Device
+from estimators.foundationpose.estimator import FoundationPoseEstimator
+from estimators.mesh import load_mesh
+from schemas import Estimates, Frame, Job, JobObject, PoseEvent, State
+from schemas.images import FrameEncoding
+from schemas.topics import JOBS
+from tests.integration.test_consumers_worker import PARTITIONS, World, pose_bytes
+from tests.unit.estimators_scene import Studio, pose
+from tests.unit.foundationpose_world import box, weights
+
+pytestmark = pytest.mark.integration
+
+STREAMS, FRAMES = 8, 3
+NAMES = ("box", "twin")
+OPTIONS = {"loss": "off", "iterations": "1", "score_every": "3"}
+ENCODING = FrameEncoding(depth_unit_m=0.001)
+
+
+class FoundationPoseWorld(World):
+    script = Path(__file__).with_name("foundationpose_worker.py")
+
+    def start(self) -> Any:
+        place = {"weights": weights(still=False), "device": "cpu", "precision": "fp32", "estimator": "foundationpose"}
+        return self.worker(**place)
+
+    def two_boxes(self, stream: int) -> Job:
+        number = stream % PARTITIONS
+        job = Job(
+            f"{self.pool}-{stream}",
+            tuple(JobObject(name, str(box())) for name in NAMES),
+            pool=self.pool,
+            estimator="foundationpose",
+            partition=number,
+            options=OPTIONS,
+        )
+        self._producer.send(Partition(JOBS, number), job.id.encode(), self.codec.encode(JOBS, job))
+        self._producer.flush(10)
+        return job
+
+    def encoded(self, job: Job, count: int) -> list[bytes]:
+        studio = Studio(dict.fromkeys(NAMES, load_mesh(box())))
+        at = {"box": pose((20, 30, 0), x_m=-0.06, z_m=0.5), "twin": pose((50, 0, 20), x_m=0.08, z_m=0.55)}
+        frames = [replace(studio.frame(seq, at, masks=seq == 0), job_id=job.id) for seq in range(count)]
+        return [self.codec.encode(self.frames_topic, frame, ENCODING) for frame in frames]
+
+
+@pytest.fixture
+def world(stack: Any, tmp_path: Path) -> Iterator[FoundationPoseWorld]:
+    made = FoundationPoseWorld(stack.kafka, stack.registry, tmp_path)
+    yield made
+    made.close()
+
+
+def uninterrupted(world: FoundationPoseWorld, job: Job, encoded: list[bytes]) -> list[Estimates]:
+    """The same without Kafka: the decoded frames, each after the other."""
+    made = FoundationPoseEstimator(weights(still=False), Device(torch.device("cpu")), threads=0)
+    made.prepare(job)
+    answers: list[Estimates] = []
+    for value in encoded:
+        frame = world.codec.decode(value, Frame)
+        answers.append(made.track([frame], [answers[-1]])[0] if answers else made.register(frame, list(NAMES)))
+    return answers
+
+
+def first_events(world: FoundationPoseWorld, job: Job) -> dict[int, PoseEvent]:
+    out: dict[int, PoseEvent] = {}
+    for event in world.events(job):
+        out.setdefault(event.seq, event)
+    return out
+
+
+def test_many_streams_go_through_the_network_in_one_call_a_round(world: FoundationPoseWorld) -> None:
+    jobs = [world.two_boxes(stream) for stream in range(STREAMS)]
+    frames = [world.encoded(job, FRAMES) for job in jobs]
+    for values in zip(*frames, strict=True):
+        for job, value in zip(jobs, values, strict=True):
+            world.raw(job, value)
+    world.start()
+    for job in jobs:
+        world.until(world.answered(job, FRAMES), limit_s=240)
+        events = first_events(world, job)
+        assert sorted(events) == list(range(FRAMES))
+        digest = {event.weights_digest for event in events.values()}
+        assert digest == {FoundationPoseEstimator(weights(still=False), Device(torch.device("cpu"))).weights_digest}
+        for seq, event in events.items():
+            states = {name: estimate.state for name, estimate in event.estimates.items()}
+            assert states == dict.fromkeys(NAMES, State.TRACKED if seq else State.REGISTERED)
+    rounds = re.findall(r"followed (\d+) objects of (\d+) streams in (\d+) calls", world.logs())
+    assert all(calls == "1" for _, _, calls in rounds)
+    assert ("16", "8", "1") in rounds
+
+
+def test_foundationpose_goes_on_after_kill_9_with_the_very_poses_it_would_have_had(
+    world: FoundationPoseWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "SURVIVORS", 1)
+    job = world.two_boxes(0)
+    encoded = world.encoded(job, 7)
+    first = world.start()
+    for value in encoded[:4]:
+        world.raw(job, value)
+    world.until(world.answered(job, 3), limit_s=240)
+    first.send_signal(signal.SIGKILL)
+    world.start()
+    for value in encoded[4:]:
+        world.raw(job, value)
+    world.until(world.answered(job, 7), limit_s=240)
+    expected = uninterrupted(world, job, encoded)
+    for event in world.events(job):
+        for name in NAMES:
+            assert pose_bytes(event.estimates[name]) == pose_bytes(expected[event.seq][name]), (event.seq, name)
+            assert event.estimates[name].score == expected[event.seq][name].score

@@ -1,0 +1,151 @@
+"""FoundationPose's batches, memory, devices and what cannot be used: a clear error each."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from estimators.foundationpose.device import Device
+from estimators.foundationpose.engine import Engine, split
+from estimators.foundationpose.estimator import FoundationPoseEstimator
+from estimators.foundationpose.inputs import Group
+from estimators.mesh import load_mesh
+from estimators.registry import Resources, load, names
+from schemas import BadJob, Estimate, JobObject, Overloaded, State, Symmetries
+from tests.unit.estimators_scene import Studio, pose
+from tests.unit.foundationpose_world import BOX_M, box, estimator, job, weights
+
+AT = pose((20, 30, 0), z_m=0.5)
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio({"box": load_mesh(box())})
+
+
+@pytest.fixture
+def moving() -> Iterator[FoundationPoseEstimator]:
+    made = estimator(still=False)
+    made.prepare(job("box", loss="off", iterations="1", score_every="0"))
+    yield made
+    made.release("job")
+
+
+def test_pruned_and_full_registration_keep_what_their_plans_say(
+    monkeypatch: pytest.MonkeyPatch, studio: Studio
+) -> None:
+    """The grid on the CPU with a network that moves nothing and sees nothing: only counts and states are looked at."""
+    made = estimator(still=True)
+    counts: list[tuple[str, int]] = []
+
+    def refine(_engine: Engine, _groups: list[Group], poses: torch.Tensor, iterations: int) -> torch.Tensor:
+        counts.append(("refine", len(poses) * iterations))
+        return poses
+
+    def score(_engine: Engine, groups: list[Group], poses: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
+        counts.append(("score", len(poses)))
+        return [torch.zeros(group.count) for group in groups], torch.zeros(len(poses))
+
+    monkeypatch.setattr(Engine, "refine", refine)
+    monkeypatch.setattr(Engine, "score", score)
+    frame = studio.frame(0, {"box": AT}, masks=True)
+    for search, wanted in (
+        ("full", [("refine", 1260), ("score", 252)]),
+        ("pruned", [("refine", 252), ("refine", 128), ("score", 64), ("refine", 32), ("score", 16)]),
+    ):
+        made.prepare(job("box", search=search, loss="off"))
+        counts.clear()
+        assert made.register(frame, ["box"])["box"].state is State.REGISTERED
+        assert counts == wanted
+    made.release("job")
+
+
+def test_groups_are_cut_into_batches_in_order() -> None:
+    groups = [Group(None, name, 0.1, count) for name, count in (("a", 5), ("b", 1), ("c", 4))]  # type: ignore[arg-type]
+    cut = [[(group.mesh, group.count) for group in chunk] for chunk in split(groups, 4)]
+    assert cut == [[("a", 4)], [("a", 1), ("b", 1), ("c", 2)], [("c", 2)]]
+    assert list(split([], 4)) == []
+
+
+def test_out_of_memory_halves_the_batch_and_then_asks_to_wait(
+    moving: FoundationPoseEstimator, studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = {"poses": 2}
+    refiner = moving.engine._refiner
+    whole = refiner.forward
+
+    def forward(rendered: torch.Tensor, observed: torch.Tensor) -> Any:
+        if len(rendered) > room["poses"]:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return whole(rendered, observed)
+
+    monkeypatch.setattr(refiner, "forward", forward)
+    monkeypatch.setattr(moving.engine, "_most", 8)
+    group = Group(_scene(moving, studio), moving._jobs["job"]["box"].mesh, 0.18, 5)
+    poses = torch.tensor(AT.matrix(), dtype=torch.float32).repeat(5, 1, 1)
+    assert moving.engine.refine([group], poses, 1).shape == (5, 4, 4)
+    assert moving.engine._most == 2
+    room["poses"] = 0
+    with pytest.raises(Overloaded, match="no memory for one pose on cpu: CUDA out of memory"):
+        moving.track([studio.frame(1, {"box": AT})], [{"box": Estimate(AT, 1.0, State.TRACKED)}])
+
+
+def _scene(made: FoundationPoseEstimator, studio: Studio) -> Any:
+    return made._view(studio.frame(0, {"box": AT})).scene
+
+
+def test_bf16_is_close_to_fp32(moving: FoundationPoseEstimator, studio: Studio) -> None:
+    half = FoundationPoseEstimator(weights(still=False), Device(torch.device("cpu"), torch.bfloat16), threads=0)
+    half.prepare(job("box", loss="off", iterations="1", score_every="0"))
+    frame, prior = studio.frame(1, {"box": AT}), {"box": Estimate(AT, 1.0, State.TRACKED)}
+    (one,), (other,) = moving.track([frame], [prior]), half.track([frame], [prior])
+    assert one["box"].cam_from_obj is not None
+    assert other["box"].cam_from_obj is not None
+    angle, distance_m = one["box"].cam_from_obj.distance(other["box"].cam_from_obj)
+    assert angle < 0.02  # outputs differ by 0.02 at most: 8 bits of mantissa through 20 layers
+    assert distance_m < 0.02 * np.linalg.norm(BOX_M) / 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("tpu", "auto"), "device: expected auto, cpu, cuda or cuda:N, got 'tpu'"),
+        (("cpu", "int8"), "precision: expected one of auto, fp32, bf16, fp16, got 'int8'"),
+        (("cpu", "fp16"), "precision fp16: expected a CUDA device, got the CPU"),
+        pytest.param(
+            ("cuda", "auto"),
+            "device cuda: expected a CUDA GPU, torch finds none; use --device cpu",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA"),
+        ),
+    ],
+)
+def test_devices_that_are_not_there_are_named(asked: tuple[str, str], told: str) -> None:
+    with pytest.raises(BadJob, match=told):
+        Device.named(*asked)
+
+
+def test_the_registry_loads_it_and_says_what_it_needs(tmp_path: Path) -> None:
+    assert names() == ["foundationpose", "geometric"]
+    made = load("foundationpose", Resources(weights=weights(still=True), device="cpu", precision="fp32"))
+    assert (made.name, len(made.weights_digest)) == ("foundationpose", 64)
+    with pytest.raises(BadJob, match="FoundationPose needs weights, and none come with posestream"):
+        load("foundationpose", Resources(weights=tmp_path, device="cpu"))
+
+
+def test_meshes_and_symmetries_that_cannot_be_used_fail_their_job(tmp_path: Path) -> None:
+    made = estimator(still=True)
+    large = trimesh.creation.box((60, 100, 140))
+    large.export(tmp_path / "mm.ply")
+    trimesh.PointCloud(np.random.default_rng(0).random((10, 3))).export(tmp_path / "points.ply")
+    (tmp_path / "nan.obj").write_text("v 0 0 nan\nv 0.1 0 0\nv 0 0.1 0\nf 1 2 3\n")
+    for name, told in (("mm.ply", "millimetres"), ("points.ply", "points.ply: expected"), ("nan.obj", "finite")):
+        with pytest.raises(BadJob, match=told):
+            made.prepare(replace(job("box"), objects=(JobObject("box", str(tmp_path / name)),)))
+    mirror = Symmetries((np.diag([1.0, 1.0, -1.0, 1.0]),))
+    with pytest.raises(BadJob, match="object box: expected a discrete symmetry that is a rotation"):
+        made.prepare(replace(job("box"), objects=(JobObject("box", str(box()), symmetries=mirror),)))
