@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from estimators.geometric.find_by_picture import places_like, turned_to
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.picture_search import Found, PictureSearch
+from estimators.geometric.placement import Placement
 from estimators.geometric.sweep import STEPS, about
 from schemas import Pose
 

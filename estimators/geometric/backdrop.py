@@ -10,8 +10,10 @@ import numpy as np
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Fit, Look, Placement
+    from estimators.geometric.fit import Fit
+    from estimators.geometric.look import Look
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 GRID = (120, 160)
 """Rows and columns of the picture that is remembered."""

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from estimators.geometric.fit import Placement, fit
+from estimators.geometric.fit import fit
 from estimators.geometric.fit_by_picture import fit_by_picture
 from estimators.geometric.given import measured
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.register import Registration
 from estimators.geometric.rivals import steps_to
 from estimators.geometric.score import score_of

@@ -5,8 +5,8 @@ from statistics import NormalDist
 
 import numpy as np
 
-from estimators.geometric.fit import Placement
 from estimators.geometric.motion import rotation_vector
+from estimators.geometric.placement import Placement
 from estimators.geometric.solve import turn_by
 from schemas.arrays import Array
 

@@ -10,7 +10,8 @@ from numba import njit
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
+    from estimators.geometric.placement import Placement
 
 _POINTS = 150
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))

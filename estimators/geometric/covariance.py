@@ -8,7 +8,7 @@ import numpy as np
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Placement
+    from estimators.geometric.placement import Placement
 
 _FLOOR_RAD, _FLOOR_M = 1e-3, 2e-4
 _UNKNOWN_RAD, _UNKNOWN_M = 3.0, 1.0  # where the step says nothing at all

@@ -3,8 +3,9 @@
 import numpy as np
 
 from estimators.geometric.elsewhere import Search, elsewhere, nearby
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.memory import Memory
+from estimators.geometric.placement import Placement
 from estimators.geometric.probation import MOVING_M_S
 from estimators.geometric.trust import TRUSTED
 

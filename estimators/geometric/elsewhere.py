@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.probation import MOVING_M_S, at_decoy
 from estimators.geometric.register import register
 from estimators.geometric.relocate import SHRINK, relocate

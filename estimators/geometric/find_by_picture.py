@@ -10,9 +10,9 @@ from estimators.geometric.views import directions
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Placement
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 _SCALES, _FAR_SCALES, _FAR_M = (1.0, 0.88, 1.14), (0.77, 1.3), 0.2  # of the last distance; when it may be far
 _APART_PX, _APART_COSINE = 3.0, np.cos(np.radians(35.0))

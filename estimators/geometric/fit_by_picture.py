@@ -8,12 +8,14 @@ import numpy as np
 from estimators.geometric.backdrop import STILL_FRONT, grid_in
 from estimators.geometric.contour import find_contour, inner_colours
 from estimators.geometric.covariance import Information
-from estimators.geometric.fit import Fit, Look, Placement, look_at
+from estimators.geometric.fit import Fit
 from estimators.geometric.light import shaded
 from estimators.geometric.likelihood import sight_of
+from estimators.geometric.look import Look, look_at
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.refine_by_picture import Corners, Held, Outline, refine_by_picture
 from estimators.geometric.shading import NO_SHADING, shading_of
 from estimators.geometric.texture import NO_PLACES, NO_POINTS, consistent, found_again

@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.motion import rotation_vector
+from estimators.geometric.placement import Placement
 from estimators.geometric.solve import turn_by
 
 _VIEW_RAD = np.radians(45.0)  # after such a turn of the view another side errs in another way

@@ -12,7 +12,7 @@ from estimators.geometric.light import PLAIN, Light
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look
+    from estimators.geometric.look import Look
     from estimators.geometric.memory import Memory
     from estimators.geometric.pictures import FrameImages
 

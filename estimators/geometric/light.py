@@ -10,7 +10,8 @@ from numba import njit
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
+    from estimators.geometric.placement import Placement
 
 TERMS = 9
 PLAIN = np.concatenate([[1.0], np.zeros(TERMS - 1)])

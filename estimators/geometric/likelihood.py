@@ -15,9 +15,9 @@ from estimators.geometric.tint import tints
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Placement
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import Crop, FrameImages
+    from estimators.geometric.placement import Placement
     from estimators.rendering import Renderer
 
 ROOM = 12.0

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from estimators.geometric.fit import Placement
+from estimators.geometric.placement import Placement
 from estimators.geometric.solve import turn_by
 
 if TYPE_CHECKING:

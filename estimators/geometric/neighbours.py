@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from estimators.geometric.fit import Placement, drawn_at
+from estimators.geometric.look import drawn_at
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict
 from estimators.geometric.pictures import COARSE_CROP_PX, FrameImages
+from estimators.geometric.placement import Placement
 from estimators.rendering import Renderer
 from schemas import Estimate, Estimates, Frame, State
 from schemas.arrays import Array

@@ -13,9 +13,10 @@ from estimators.geometric.solve import add_row
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
     from estimators.geometric.model import ObjectModel
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 _HALF_PX, _OFFSETS_PX = 14, 8  # of the crop: a line on each side of the outline, and where its end is looked for
 _THERE_M, _HIDDEN_M = 0.03, -0.03

@@ -10,8 +10,9 @@ from estimators.geometric.score import Evidence
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 _CHROMA_OFF, _LIGHT_OFF = 0.35, 0.7  # of a logarithm: farther from the rest, a point shows something else
 _FLAT, _TINT = 0.01, 0.03

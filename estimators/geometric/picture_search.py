@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from estimators.geometric.cloud import likeliest
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.fit_by_picture import fit_by_picture
 from estimators.geometric.likelihood import Sight, log_odds_of, sight_of
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import rotation_vector
 from estimators.geometric.pictures import FrameImages, crop_about_width
+from estimators.geometric.placement import Placement
 from estimators.geometric.refine_by_picture import Held
 from estimators.geometric.score import score_of
 from estimators.geometric.trust import TRUSTED

@@ -8,8 +8,8 @@ import numpy as np
 from estimators.geometric.memory import Memory
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Placement
     from estimators.geometric.model import ObjectModel
+    from estimators.geometric.placement import Placement
     from schemas.arrays import Array
 
 DOUBTED_SCORE = 0.45

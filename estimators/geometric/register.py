@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Look, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
+from estimators.geometric.look import Look
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.register_by_picture import register_by_picture
 from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.geometric.sweep import about

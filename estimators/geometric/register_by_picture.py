@@ -3,10 +3,11 @@
 import numpy as np
 
 from estimators.geometric.find_by_picture import turned_to
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.fit_by_picture import fit_by_picture
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.resemblance import in_crop, resemblance
 from estimators.geometric.templates import features
 from estimators.geometric.views import DISTANCE_DIAMETERS, FOCAL_PX

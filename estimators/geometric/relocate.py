@@ -5,10 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from estimators.geometric.align import refine_all
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.scan import scan
 from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by

@@ -8,7 +8,7 @@ import numpy as np
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look
+    from estimators.geometric.look import Look
     from estimators.geometric.pictures import FrameImages
 
 _FINE_PX, _BROAD_PX = 0.8, 2.0

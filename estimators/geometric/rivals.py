@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import RIVALS, Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.resemblance import resemblance, uncovered
 from estimators.rendering import Renderer
 from schemas.arrays import Array

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
 
 GRID = (48, 64)

@@ -8,9 +8,10 @@ import numpy as np
 from estimators.geometric.tally import BLUE, RED, tally
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
     from estimators.geometric.memory import Memory
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1

@@ -11,7 +11,8 @@ from estimators.geometric.solve import add_turn_row
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
+    from estimators.geometric.placement import Placement
 
 _MOST = 400
 _NEAREST_M = 0.05

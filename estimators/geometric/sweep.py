@@ -11,8 +11,8 @@ from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Placement
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 STEPS = 36
 _SEEN_STRIDE_PX = 3

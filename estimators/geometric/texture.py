@@ -8,8 +8,9 @@ import numpy as np
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
-    from estimators.geometric.fit import Look, Placement
+    from estimators.geometric.look import Look
     from estimators.geometric.pictures import FrameImages
+    from estimators.geometric.placement import Placement
 
 _CORNERS = 90
 _WINDOW = (13, 13)

@@ -8,12 +8,13 @@ from estimators.geometric.alternatives import afresh, best_start, other_face, tu
 from estimators.geometric.declared import without_free
 from estimators.geometric.doubt import half_hidden, in_doubt, looked_about, seen
 from estimators.geometric.elsewhere import Search, elsewhere
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.given import with_offset
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.probation import DOUBTED_SCORE, is_decoy, on_probation, watched
 from estimators.geometric.rivals import decided
 from estimators.geometric.scene import learned

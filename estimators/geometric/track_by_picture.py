@@ -7,7 +7,7 @@ import numpy as np
 from estimators.geometric.afresh_by_picture import found_elsewhere, turned_about_axis, turned_afresh
 from estimators.geometric.backdrop import backdrop_after
 from estimators.geometric.covariance import covariance_of
-from estimators.geometric.fit import Fit, Placement
+from estimators.geometric.fit import Fit
 from estimators.geometric.kalman import SIZE, corrected, first_spread, later
 from estimators.geometric.known import recalled, surroundings
 from estimators.geometric.light import light_after
@@ -17,6 +17,7 @@ from estimators.geometric.motion import predict
 from estimators.geometric.picture_score import agreeing
 from estimators.geometric.picture_search import Found, PictureSearch, step_between
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.refine_by_picture import Held
 from estimators.geometric.trust import TRUSTED, trusted
 from estimators.rendering import Renderer

@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from estimators.geometric.align import refine
-from estimators.geometric.fit import Placement
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.memory import Memory
 from estimators.geometric.motion import gap_s, predict, rotation_vector, velocity
 from estimators.geometric.outline import NO_OUTLINE
+from estimators.geometric.placement import Placement
 from estimators.geometric.solve import solve6, turn_by
 from estimators.geometric.views import directions, make_views
 from estimators.mesh import Mesh

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from estimators.geometric.alternatives import afresh
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.score import score_of
 from estimators.mesh import load_mesh
 from estimators.rendering import CpuRenderer

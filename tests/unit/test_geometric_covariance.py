@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from estimators.geometric.covariance import Information
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.mesh import load_mesh
 from estimators.metrics import is_inside
 from estimators.rendering import CpuRenderer

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.fit import Placement, fit, look_at
+from estimators.geometric.fit import fit
+from estimators.geometric.look import look_at
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.outline import find_outline, is_weak, weakest_m
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.mesh import Mesh
 from estimators.rendering import CpuRenderer
 from schemas import Frame, JobObject

@@ -8,10 +8,11 @@ import pytest
 import trimesh
 
 from estimators.geometric.covariance import covariance_of
-from estimators.geometric.fit import Placement, fit
+from estimators.geometric.fit import fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.probation import at_decoy, is_decoy, on_probation, watched
 from estimators.geometric.segments import find_segments
 from estimators.geometric.surface import find_axis, sample

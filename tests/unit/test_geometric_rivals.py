@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from estimators.geometric.fit import Placement, fit
+from estimators.geometric.fit import fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.rivals import decided, steps_to
 from estimators.mesh import load_mesh
 from estimators.rendering import CpuRenderer

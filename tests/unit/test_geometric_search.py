@@ -7,11 +7,12 @@ import pytest
 import trimesh
 
 from estimators.geometric.elsewhere import Search
-from estimators.geometric.fit import Fit, Placement, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.motion import velocity
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.relocate import relocate
 from estimators.geometric.scene import GRID, NOTHING, learned, share_standing, standing
 from estimators.mesh import Mesh

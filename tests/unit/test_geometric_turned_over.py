@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.fit import Placement
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.scene import STANDS
 from estimators.geometric.segments import find_segments
 from estimators.geometric.sweep import end_for_end, turned_over
