@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _POINTS = 150
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-_BLUR_PX = 3.0
+SMOOTH_PX, SHARP_PX = 3.0, 1.5
+"""Of the outline: normals that waver seem to tell the turn of a round object about its axis."""
 _INNER_PX = np.array([1.5, 4.0, 8.0])
 _FARTHEST_PX = 80  # of the crop, along a line
 _SKIN_PX = 2  # outlines of the render are jagged: crossings nearer than this are none
@@ -39,14 +40,21 @@ class Contour:
     at_px: Array
 
 
-def find_contour(look: "Look", placement: "Placement", without: Array | None = None) -> Contour:
-    """About 150 points, evenly along the outline that was drawn from a placement; none where nothing was."""
+def find_contour(look: "Look", placement: "Placement", blur_px: float, without: Array | None = None) -> Contour:
+    """About 150 points, evenly along the outline that was drawn from a placement; none where nothing was.
+
+    Args:
+        look: The render.
+        placement: Where it was drawn.
+        blur_px: How smooth its normals are: ``SMOOTH_PX`` or, for corners, ``SHARP_PX``.
+        without: (S, S) bool, pixels at which no point is to be.
+    """
     mask = look.mask.astype(np.uint8)
     border = (mask > 0) & (cv2.erode(mask, _CROSS, borderValue=1) == 0)
     rows, columns = np.nonzero(border if without is None else border & ~without)
     chosen = np.linspace(0, max(0, len(rows) - 1), min(_POINTS, len(rows))).astype(np.int64)
     rows, columns = rows[chosen], columns[chosen]
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (13, 13), _BLUR_PX)
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (2 * round(2 * blur_px) + 1,) * 2, blur_px)
     slope_x, slope_y = cv2.Sobel(soft, cv2.CV_32F, 1, 0), cv2.Sobel(soft, cv2.CV_32F, 0, 1)
     normals = -np.stack([slope_x[rows, columns], slope_y[rows, columns]], axis=1).astype(np.float64)
     length = np.linalg.norm(normals, axis=1)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from estimators.geometric.backdrop import STILL_FRONT, grid_in
-from estimators.geometric.contour import find_contour, inner_colours
+from estimators.geometric.contour import SMOOTH_PX, find_contour, inner_colours
 from estimators.geometric.covariance import Information
 from estimators.geometric.fit import Fit
 from estimators.geometric.light import shaded
@@ -121,7 +121,7 @@ def _corners(texture: tuple[Array, Array], look: Look, images: FrameImages) -> C
 def _outline(look: Look, placement: Placement, images: FrameImages, aside: Array) -> Outline:
     """Lines across the outline but where something stands in front of it."""
     front = cv2.dilate((aside == STILL_FRONT).astype(np.uint8), _NEAR) > 0
-    contour, sight = find_contour(look, placement, front), sight_of(look.crop, images)
+    contour, sight = find_contour(look, placement, SMOOTH_PX, front), sight_of(look.crop, images)
     lit = shaded(look.picture, look.normal, images.known.terms)
     inner = tints(inner_colours(contour, look, lit).astype(np.float32))
     inner[..., :2] += images.known.tone.astype(np.float32)

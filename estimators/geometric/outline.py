@@ -7,7 +7,7 @@ import numpy as np
 from numba import njit
 
 from estimators.geometric.colours import cells, histogram, log_odds, smooth
-from estimators.geometric.contour import find_contour
+from estimators.geometric.contour import SHARP_PX, find_contour
 from estimators.geometric.resemblance import in_crop
 from estimators.geometric.solve import add_row
 from schemas.arrays import Array
@@ -80,7 +80,7 @@ def find_outline(look: "Look", placement: "Placement", images: "FrameImages") ->
     Ends are (N, 4) float64: pixels of the crop (u, v), variance in squared pixels and 1, or 0 where a line says nothing
     or something stands in front. The camera (4,) is the crop's.
     """
-    contour = find_contour(look, placement)
+    contour = find_contour(look, placement, SHARP_PX)
     measured = in_crop(images.depth_m, look)
     odds = _colour_odds(look, measured)
     depth_m = np.ascontiguousarray((contour.points @ placement.R.T + placement.t)[:, 2])

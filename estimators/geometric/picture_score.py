@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from estimators.geometric.contour import find_contour
+from estimators.geometric.contour import SMOOTH_PX, find_contour
 from estimators.geometric.score import Evidence
 from schemas.arrays import Array
 
@@ -79,7 +79,7 @@ def _in_colour(off: Array, inside: Array) -> tuple[Array, tuple[float, float]]:
 
 def edges(look: "Look", placement: "Placement") -> float:
     """Share of the outline at which the image has an edge, less the share that chance gives beside it."""
-    contour = find_contour(look, placement)
+    contour = find_contour(look, placement, SMOOTH_PX)
     if not len(contour.points):
         return 0.0
     points = contour.points @ placement.R.T + placement.t
