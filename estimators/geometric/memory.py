@@ -54,7 +54,11 @@ class Memory:
             from the chosen pose, centre, its axes, and what speaks for it since; 0 where there is none.
         rivals_view: (3,) float64 unit direction from which they were looked at last, object's axes.
         scene: (48, 64) uint16, what stood still before the camera, as ``scene.learned`` writes it.
-        seen: What trusted frames without depth showed of it, see ``Colours.pack``; empty before the first.
+        around: The colours that surround it where there is no depth, see ``colours.packed``; empty before the first.
+        light: The light on it there, see ``Light.pack``; empty likewise, as are the next two.
+        backdrop: What stands still before the camera there, see ``Backdrop.pack``.
+        spread: (12, 12) float32 covariance of pose and velocities there, see ``kalman``.
+        odds: Running mean of the log-odds of its pixels there.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
     """
 

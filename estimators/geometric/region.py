@@ -198,7 +198,7 @@ def place_rows(points: Array, places: Array, R: Array, t: Array, cam: Array, tru
 
 @njit(nogil=True, cache=True)
 def prior_rows(R: Array, t: Array, R0: Array, t0: Array, prior: Array, H: Array, g: Array) -> None:
-    """Hold a pose near anhidden one with the information ``prior`` (6, 6) about it."""
+    """Hold a pose near another one with the information ``prior`` (6, 6) about it."""
     e = np.zeros(6)  # half of the cross products of the two frames' axes: a small turn from R to R0
     for k in range(3):
         e[0] += 0.5 * (R[1, k] * R0[2, k] - R[2, k] * R0[1, k])

@@ -8,11 +8,13 @@ import numpy as np
 import trimesh
 
 from estimators.geometric.covariance import Information
-from estimators.geometric.fit import Fit, Look, Placement, look_at
+from estimators.geometric.fit import Fit
 from estimators.geometric.light import shaded
+from estimators.geometric.look import Look, look_at
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.mesh import Mesh
 from estimators.rendering import CpuRenderer
 from schemas import Camera, Frame, JobObject

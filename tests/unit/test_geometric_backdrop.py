@@ -19,10 +19,10 @@ from estimators.geometric.backdrop import (
     sampled,
     shown,
 )
-from estimators.geometric.fit import Placement
 from estimators.geometric.known import recalled
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
 from tests.unit.picture_scene import EVEN, Shot, fit_at, images_of, plain, turned, wall
 

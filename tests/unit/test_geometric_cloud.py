@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from estimators.geometric.cloud import likeliest
-from estimators.geometric.fit import Placement
 from estimators.geometric.motion import rotation_vector
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
 from tests.unit.picture_scene import turned
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.fit import Placement
 from estimators.geometric.light import PLAIN, Light, basis, light_after, shaded
 from estimators.geometric.model import ObjectModel
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
 from tests.unit.picture_scene import Shot, images_of, plain, seen_at
 

@@ -7,11 +7,11 @@ import pytest
 import trimesh
 
 from estimators.geometric.backdrop import BEHIND, FRONT, GRID, UNKNOWN, Backdrop, sampled
-from estimators.geometric.fit import Placement
 from estimators.geometric.known import NOTHING_KNOWN
 from estimators.geometric.likelihood import log_odds_of, sight_of
 from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.pictures import FrameImages, crop_about_width
+from estimators.geometric.placement import Placement
 from estimators.mesh import load_mesh
 from schemas import JobObject
 from schemas.arrays import Array

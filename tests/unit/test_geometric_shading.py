@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.fit import Placement
 from estimators.geometric.fit_by_picture import held_loosely
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import rotation_vector
+from estimators.geometric.placement import Placement
 from estimators.geometric.shading import shading_of, shading_rows
 from estimators.geometric.solve import turn_by
 from schemas.arrays import Array
