@@ -127,6 +127,8 @@ class Memory:
         a, b, c, d = rest[-4:]
         if version != _VERSION or not np.isfinite(values).all():
             return None
+        if len(data) != _FIXED_BYTES + sum(rest[-4:]):
+            return None
         frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
         return Memory(
             captured_ns=captured_ns,

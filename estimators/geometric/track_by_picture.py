@@ -28,7 +28,7 @@ LOST_AFTER = 12
 """An object is lost after so many frames in a row in which nothing of it was seen."""
 _DAMPING, _UNSEEN_DECAY = 0.95, 0.9
 _SEEN_SCORE, _SEEN_ODDS, _LEARN_ODDS = 0.3, 0.2, 0.3  # the latter two of the usual odds
-_UNLIKELY_ODDS, _FAR_ODDS, _FAR_MORE, _FAR_SCORE = 0.5, 0.35, 0.2, 0.15
+_UNLIKELY_ODDS, _FAR_ODDS, _FAR_SCORE = 0.5, 0.6, 0.4
 _LEAST_ODDS = 0.3  # that are taken to be usual
 _WEIGHT = 0.3  # of what a step is said to know: its rows err together
 _SEARCH_AFTER, _SEARCH_EVERY = 3, 2
@@ -112,7 +112,7 @@ def _sought(search: PictureSearch, motion: _Motion) -> tuple[Found | None, _Moti
     due = memory.bad >= _SEARCH_AFTER and memory.bad % _SEARCH_EVERY == 1
     if parts.recovery and doubtful and due and (fitted := found_elsewhere(search)) is not None:
         far, here = search.judged(fitted), found.odds if found else -np.inf
-        if far.odds > max(_FAR_ODDS * usual, here + _FAR_MORE * usual) and far.score > _FAR_SCORE:
+        if far.odds > max(_FAR_ODDS * usual, here) and far.score > _FAR_SCORE:
             found, motion = far, motion.begun(far.fit, replace(memory, probation=_WATCHED))
     if found is not None and parts.restarts and _look_anew(motion.memory, found.odds / usual):
         other = turned_afresh(search, found)
