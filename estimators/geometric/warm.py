@@ -33,9 +33,9 @@ _HANDLE_M = 0.028
 
 
 def warm_up(renderer: Renderer) -> None:
-    """Run every kernel once on a small box; about 0.4 s, or 20 s where they must be compiled first."""
+    """Run every kernel once on a small box; about 0.4 s, or 30 s where they must be compiled first."""
     started = time.monotonic()
-    _LOG.info("loading kernels; at the first use of a version they are compiled, which takes about 20 s")
+    _LOG.info("loading kernels; at the first use of a version they are compiled, which takes about 30 s")
     mesh = _box()
     model = make_model(JobObject("box", "box"), mesh, renderer)
     pose = np.eye(4)
