@@ -23,10 +23,10 @@ _LOG = logging.getLogger("posestream.estimators")
 class GeometricEstimator:
     """``Estimator`` that aligns a render with depth, outline and texture; needs a mask to register.
 
-    A frame without depth, or with none in any pixel, is worked by outline and texture alone.
+    A frame without depth, or with none in any pixel, is worked by its colours alone, see ``track_by_picture``.
 
     Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
-    frames in a row below 0.3 the object is lost. A lost object is looked for where it can have got to in
+    frames in a row below 0.3 (twelve without depth) the object is lost. A lost object is looked for where it can have got to in
     every second frame. Registering without a mask gives a lost estimate.
 
     Frames of a call and objects of a frame are worked on side by side, with equal answers for any number of threads.
@@ -37,7 +37,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "2"
+    version = "3"
     weights_digest = ""
 
     def __init__(self, renderer: Renderer | None = None, threads: int = 1) -> None:

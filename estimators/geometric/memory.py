@@ -13,7 +13,7 @@ _LAYOUT = struct.Struct("<Hq9I67d36fd4I")
 _FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
 
 
-_COUNTS = 9
+_COUNTS, _PARTS = 9, 4
 TURNS = 36
 RIVALS = 2
 
@@ -102,20 +102,12 @@ class Memory:
         numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
+        parts = (self.around, self.light, self.backdrop, self.spread)
+        sizes = [len(part) for part in parts]
         head = _LAYOUT.pack(
-            _VERSION,
-            self.captured_ns,
-            *counts,
-            *watch,
-            *numbers,
-            *self.turns,
-            self.odds,
-            len(self.around),
-            len(self.light),
-            len(self.backdrop),
-            len(self.spread),
-        )
-        return head + self.scene.astype("<u2").tobytes() + self.around + self.light + self.backdrop + self.spread
+            _VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns, self.odds, *sizes
+        )  # fmt: skip
+        return b"".join([head, self.scene.astype("<u2").tobytes(), *parts])
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
@@ -123,12 +115,13 @@ class Memory:
         if data is None or len(data) < _FIXED_BYTES:
             return None
         version, captured_ns, *rest = _LAYOUT.unpack_from(data)
-        values = np.array(rest[_COUNTS:-5])
-        a, b, c, d = rest[-4:]
+        values, odds, sizes = np.array(rest[_COUNTS:-5]), rest[-5], rest[-_PARTS:]
         if version != _VERSION or not np.isfinite(values).all():
             return None
-        if len(data) != _FIXED_BYTES + sum(rest[-4:]):
+        if len(data) != _FIXED_BYTES + sum(sizes):
             return None
+        ends = np.cumsum([_FIXED_BYTES, *sizes])
+        around, light, backdrop, spread = (data[ends[k] : ends[k + 1]] for k in range(_PARTS))
         frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
         return Memory(
             captured_ns=captured_ns,
@@ -157,9 +150,9 @@ class Memory:
             rivals_view=values[64:67],
             turns=values[67:].astype(np.float32),
             scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _LAYOUT.size).reshape(GRID),
-            odds=rest[-5],
-            spread=data[_FIXED_BYTES + a + b + c : _FIXED_BYTES + a + b + c + d],
-            around=data[_FIXED_BYTES : _FIXED_BYTES + a],
-            light=data[_FIXED_BYTES + a : _FIXED_BYTES + a + b],
-            backdrop=data[_FIXED_BYTES + a + b : _FIXED_BYTES + a + b + c],
+            odds=odds,
+            around=around,
+            light=light,
+            backdrop=backdrop,
+            spread=spread,
         )
