@@ -25,9 +25,9 @@ class GeometricEstimator:
 
     A frame without depth, or with none in any pixel, is worked by its colours alone, see ``track_by_picture``.
 
-    Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight
-    frames in a row below 0.3 (twelve without depth) the object is lost. A lost object is looked for where it can have got to in
-    every second frame. Registering without a mask gives a lost estimate.
+    Its score is described by ``score.score_of``: below 0.5 a pose is not to be trusted; after eight frames in a row
+    below 0.3 (twelve without depth) the object is lost. A lost object is looked for where it can have got to in every
+    second frame. Registering without a mask gives a lost estimate.
 
     Frames of a call and objects of a frame are worked on side by side, with equal answers for any number of threads.
 
