@@ -25,6 +25,8 @@ $(VENV)/.runtime: $(VENV)/.created requirements/build.txt requirements/stack.txt
 	@$(PIP) -r requirements/stack.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@bash deploy/setup/system.sh opencv $(BIN)/python
+	@echo "compiling kernels, half a minute ..."
+	@$(BIN)/python -m estimators.geometric.warm
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from threading import Lock
 
 from estimators.crew import Crew
 from estimators.geometric.begin import adopted, first_estimate
@@ -12,7 +13,7 @@ from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.track import follow
-from estimators.geometric.warm import warm_up
+from estimators.geometric.warm import warm_up, warm_up_by_picture
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
 from schemas import Estimate, Estimates, Frame, Job, Pose
@@ -44,7 +45,8 @@ class GeometricEstimator:
         self._renderer = renderer or CpuRenderer()
         self._crew = Crew(threads)
         self._jobs: dict[str, dict[str, ObjectModel]] = {}
-        self._warm = False
+        self._warm, self._warm_by_picture = False, False
+        self._warming = Lock()
 
     def prepare(self, job: Job) -> None:
         """See ``Estimator.prepare``; the first call compiles the kernels or reads them back."""
@@ -56,6 +58,8 @@ class GeometricEstimator:
         for item in job.objects:
             models[item.object_id] = make_model(item, load_object(item), self._renderer, parts)
         self._jobs[job.id] = models
+        if not parts.depth:
+            self._ready_by_picture()
         _LOG.info("job %s: %d objects ready in %.2f s", job.id, len(models), time.monotonic() - started)
 
     def release(self, job_id: str) -> None:
@@ -64,13 +68,13 @@ class GeometricEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
-        images, models = FrameImages(frame), self._jobs[frame.job_id]
+        images, models = self._images(frame), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
         return dict(zip(objects, found, strict=True))
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
-        images, models = FrameImages(frame), self._jobs[frame.job_id]
+        images, models = self._images(frame), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: adopted(models[name], poses[name], frame, images, self._renderer), poses)
         return dict(zip(poses, found, strict=True))
 
@@ -88,7 +92,20 @@ class GeometricEstimator:
 
     def _apart(self, frame: Frame, priors: Estimates) -> Mapping[str, FrameImages]:
         """What each object of a frame sees of it."""
-        return apart(self._jobs[frame.job_id], priors, frame, FrameImages(frame), self._renderer)
+        return apart(self._jobs[frame.job_id], priors, frame, self._images(frame), self._renderer)
+
+    def _images(self, frame: Frame) -> FrameImages:
+        """A frame's images; the first without depth waits for the kernels that it needs."""
+        images = FrameImages(frame)
+        if not images.sees_depth:
+            self._ready_by_picture()
+        return images
+
+    def _ready_by_picture(self) -> None:
+        with self._warming:
+            if not self._warm_by_picture:
+                warm_up_by_picture(self._renderer)
+                self._warm_by_picture = True
 
     def _track(self, name: str, frame: Frame, prior: Estimate, images: FrameImages) -> Estimate:
         model = self._jobs[frame.job_id][name]

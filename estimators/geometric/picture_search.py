@@ -24,7 +24,7 @@ from schemas.arrays import Array
 _WIDTH, _SIDE_PX, _LARGEST_PX = 1.45, 40, 120  # of the diameter; of a sight that wide, and of any
 _EVIDENCE = 0.3  # of a pixel's log-odds: neighbours say the same
 _SCORE = 30.0  # what a score of one, which sees edges and texture, weighs beside log-odds
-_SURE, _ENOUGH = 0.85, 0.5  # of what is usual
+_SURE = 0.85  # of what is usual
 _FITTED = 2
 
 
@@ -34,7 +34,7 @@ class Found:
 
     Attributes:
         fit: The fit.
-        score: See ``score.score_of``; less where the odds are low.
+        score: See ``score.score_of``.
         odds: Mean log-odds of its pixels, -3 to 3.
     """
 
@@ -88,11 +88,8 @@ class PictureSearch:
         return self.odds(placements) - 0.5 * np.einsum("bi,ij,bj->b", off, self.held.information, off)
 
     def judged(self, fitted: Fit) -> Found:
-        """A fit with its score and odds; odds that are far from usual take from the score."""
-        odds, score = self.mean_odds(fitted.placement), score_of(fitted.evidence, self.memory)
-        if self.memory.odds > 0:
-            score *= min(1.0, max(0.0, odds) / (_ENOUGH * self.memory.odds))
-        return Found(fitted, score, odds)
+        """A fit with its score and odds."""
+        return Found(fitted, score_of(fitted.evidence, self.memory), self.mean_odds(fitted.placement))
 
     def fit(self, start: Placement, *, coarse: bool = False, held: bool = False) -> Fit | None:
         """The fit from a start, held near the predicted pose or loosely near the start itself."""

@@ -29,6 +29,7 @@ LOST_AFTER = 12
 _DAMPING, _UNSEEN_DECAY = 0.95, 0.9
 _SEEN_SCORE, _SEEN_ODDS, _LEARN_ODDS = 0.3, 0.2, 0.3  # the latter two of the usual odds
 _UNLIKELY_ODDS, _FAR_ODDS, _FAR_SCORE = 0.5, 0.6, 0.4
+_ENOUGH_ODDS = 0.5  # of the usual: fewer, and the pose is not trusted
 _LEAST_ODDS = 0.3  # that are taken to be usual
 _WEIGHT = 0.3  # of what a step is said to know: its rows err together
 _SEARCH_AFTER, _SEARCH_EVERY = 3, 2
@@ -139,7 +140,10 @@ def _seen(
     model: ObjectModel, memory: Memory, found: Found, spread: Array, images: FrameImages, state: State
 ) -> Estimate:
     """The estimate of a frame in which the object was seen."""
-    fit, good = found.fit, found.score >= TRUSTED
+    fit, score = found.fit, found.score
+    if memory.odds > 0:  # odds that are far from usual take from it
+        score *= min(1.0, max(0.0, found.odds) / (_ENOUGH_ODDS * memory.odds))
+    good = found.score >= TRUSTED
     pose = fit.placement.pose(model.center_m)
     memory = replace(memory, bad=0 if good else memory.bad + 1)
     if good:
@@ -148,7 +152,7 @@ def _seen(
     if good or found.odds > _LEARN_ODDS * max(memory.odds, _LEAST_ODDS):
         memory = remembering(model, memory, fit, images, sure=good)
     covariance = _WIDER * covariance_of(np.linalg.inv(spread[:6, :6]), fit.placement, model.center_m)
-    return Estimate(pose, found.score, state, covariance, memory.pack())
+    return Estimate(pose, score, state, covariance, memory.pack())
 
 
 def remembering(model: ObjectModel, memory: Memory, fit: Fit, images: FrameImages, *, sure: bool) -> Memory:

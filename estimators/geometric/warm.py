@@ -24,8 +24,8 @@ from estimators.geometric.surface import Axis
 from estimators.geometric.sweep import make_wheel, sweep
 from estimators.geometric.track import follow
 from estimators.mesh import Mesh
-from estimators.rendering import Renderer
-from schemas import Camera, Estimate, Frame, JobObject, Pose, State
+from estimators.rendering import CpuRenderer, Renderer
+from schemas import Camera, Estimate, Frame, JobObject, State
 
 _LOG = logging.getLogger("posestream.estimators")
 _CAMERA = Camera(64, 48, 80.0, 80.0, 31.5, 23.5)
@@ -33,18 +33,11 @@ _HANDLE_M = 0.028
 
 
 def warm_up(renderer: Renderer) -> None:
-    """Run every kernel once on a small box; about 0.4 s, or 30 s where they must be compiled first."""
+    """Run every kernel for frames with depth once on a small box; 0.4 s, or 20 s where they must be compiled first."""
     started = time.monotonic()
-    _LOG.info("loading kernels; at the first use of a version they are compiled, which takes about 30 s")
-    mesh = _box()
-    model = make_model(JobObject("box", "box"), mesh, renderer)
-    pose = np.eye(4)
-    pose[2, 3] = 0.3
-    drawn = renderer.render(mesh, pose[None], _CAMERA.K, (_CAMERA.height, _CAMERA.width))
-    mask = drawn.depth_m[0] > 0
-    frame = Frame("warm-up", "run", 0, 0, _CAMERA, drawn.rgb[0], drawn.depth_m[0], {"box": mask})
-    images = FrameImages(frame)
-    here = Placement(np.eye(3), pose[:3, 3] + model.center_m)
+    _LOG.info("loading kernels; at the first use of a version they are compiled, which takes about 20 s")
+    model, here, frame = _scene(renderer)
+    images, origin = FrameImages(frame), here.pose(model.center_m)
     look = look_at(model, here, images, renderer)
     if look is not None:
         find_outline(look, here, images)
@@ -54,21 +47,36 @@ def warm_up(renderer: Renderer) -> None:
     sweep(
         make_wheel(model.surface, Axis(np.zeros(3), np.eye(3)[2], model.surface.points[:, 0] > _HANDLE_M)), here, images
     )
-    known = Estimate(Pose(np.eye(3), pose[:3, 3]), 1.0, State.REGISTERED)
+    known = Estimate(origin, 1.0, State.REGISTERED)
     apart({"box": model, "twin": model}, {"box": known, "twin": known}, frame, images, renderer)
-    _by_picture(model, here, replace(frame, depth_m=None), renderer)
-    spent = time.monotonic() - started
-    _LOG.info("kernels ready in %.1f s", spent)
+    _LOG.info("kernels ready in %.1f s", time.monotonic() - started)
 
 
-def _by_picture(model: ObjectModel, here: Placement, frame: Frame, renderer: Renderer) -> None:
-    """The same without depth: from a known pose to the next frame, and a search."""
+def warm_up_by_picture(renderer: Renderer) -> None:
+    """The same for frames without depth: from a known pose to the next frame, and a search."""
+    started = time.monotonic()
+    _LOG.info("loading kernels for frames without depth; compiled at the first use, which takes about 15 s")
+    model, here, frame = _scene(renderer)
+    frame = replace(frame, depth_m=None)
     given = adopted(model, here.pose(model.center_m), frame, FrameImages(frame), renderer)
     follow(model, given, frame, FrameImages(frame), renderer)
     memory = Memory.unpack(given.memory) or Memory()
     images = FrameImages(frame)
     images = images.knowing(recalled(memory, images))
     found_elsewhere(PictureSearch(model, memory, images, renderer, held_loosely(here)))
+    _LOG.info("kernels ready in %.1f s", time.monotonic() - started)
+
+
+def _scene(renderer: Renderer) -> tuple[ObjectModel, Placement, Frame]:
+    """A small box, where it is, and a frame of it."""
+    mesh = _box()
+    model = make_model(JobObject("box", "box"), mesh, renderer)
+    pose = np.eye(4)
+    pose[2, 3] = 0.3
+    drawn = renderer.render(mesh, pose[None], _CAMERA.K, (_CAMERA.height, _CAMERA.width))
+    mask = {"box": drawn.depth_m[0] > 0}
+    frame = Frame("warm-up", "run", 0, 0, _CAMERA, drawn.rgb[0], drawn.depth_m[0], mask)
+    return model, Placement(np.eye(3), pose[:3, 3] + model.center_m), frame
 
 
 def _box() -> Mesh:
@@ -78,3 +86,8 @@ def _box() -> Mesh:
     faces = np.concatenate([faces, [[2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 7, 3], [1, 5, 7]]])
     colors = np.clip(128 + corners * 2000, 0, 255).astype(np.uint8)
     return Mesh.build(corners, faces, name="box", colors=colors)
+
+
+if __name__ == "__main__":  # at the set-up, so that no stream waits for it
+    warm_up(CpuRenderer())
+    warm_up_by_picture(CpuRenderer())

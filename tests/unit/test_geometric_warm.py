@@ -8,7 +8,7 @@ SCRIPT = """
 import importlib, pkgutil, types
 from numba.core.dispatcher import Dispatcher
 import estimators.geometric
-from estimators.geometric.warm import warm_up
+from estimators.geometric.warm import warm_up, warm_up_by_picture
 from estimators.rendering import CpuRenderer
 
 def functions(module):
@@ -23,6 +23,7 @@ def names(code):
             yield from names(constant)
 
 warm_up(CpuRenderer())
+warm_up_by_picture(CpuRenderer())
 for found in pkgutil.iter_modules(estimators.geometric.__path__, "estimators.geometric."):
     module = importlib.import_module(found.name)
     for function in functions(module):
