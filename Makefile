@@ -26,7 +26,7 @@ $(VENV)/.runtime: $(VENV)/.created requirements/build.txt requirements/stack.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@bash deploy/setup/system.sh opencv $(BIN)/python
 	@echo "compiling kernels, half a minute ..."
-	@$(BIN)/python -m estimators.geometric.warm
+	@$(BIN)/python -c "from estimators.geometric.warm import set_up; set_up()"
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt

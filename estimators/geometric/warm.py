@@ -88,6 +88,7 @@ def _box() -> Mesh:
     return Mesh.build(corners, faces, name="box", colors=colors)
 
 
-if __name__ == "__main__":  # at the set-up, so that no stream waits for it
+def set_up() -> None:
+    """Compile everything once, so that no stream waits for it."""
     warm_up(CpuRenderer())
     warm_up_by_picture(CpuRenderer())
