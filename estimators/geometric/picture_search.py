@@ -56,6 +56,7 @@ class PictureSearch:
 
     def __init__(self, model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer, held: Held) -> None:
         self.model, self.memory, self.images, self.renderer, self.held = model, memory, images, renderer, held
+        self._predicted = Placement(held.R, held.t)
         self._spread = np.linalg.inv(held.information)
         self._sight = self._seen_about(held.t, 2 * float(np.sqrt(self._spread[3:, 3:].max())))
 
@@ -84,7 +85,7 @@ class PictureSearch:
 
     def merit(self, placements: Sequence[Placement]) -> Array:
         """(B,) ``odds``, less how far each placement is off the predicted one."""
-        off = np.stack([step_between(self.held, one) for one in placements])
+        off = np.stack([step_between(self._predicted, one) for one in placements])
         return self.odds(placements) - 0.5 * np.einsum("bi,ij,bj->b", off, self.held.information, off)
 
     def judged(self, fitted: Fit) -> Found:
@@ -99,14 +100,13 @@ class PictureSearch:
 
     def best(self) -> Found | None:
         """The fit from the predicted pose; where it is in doubt the best of it and of those from likely placements."""
-        predicted = Placement(self.held.R, self.held.t)
-        fitted = self.fit(predicted, coarse=True, held=True)
+        fitted = self.fit(self._predicted, coarse=True, held=True)
         found = None if fitted is None else self.judged(fitted)
         if found is not None and self._is_sure(found):
             return found
         fits = [] if fitted is None else [fitted]
         if self.model.parts.restarts:
-            starts = likeliest([predicted], self._spread, self.merit, _FITTED)
+            starts = likeliest([self._predicted], self._spread, self.merit, _FITTED)
             fits += [one for start in starts if (one := self.fit(start, held=True)) is not None]
         if len(fits) < 2:
             return found if found is not None or not fits else self.judged(fits[0])
@@ -128,6 +128,6 @@ class PictureSearch:
         return found.odds >= _SURE * usual.odds and found.score >= max(_SURE * usual.mean_score, TRUSTED)
 
 
-def step_between(held: Held, placement: Placement) -> Array:
+def step_between(predicted: Placement, placement: Placement) -> Array:
     """(6,) turn and shift, camera's axes, from what was predicted to a placement."""
-    return np.concatenate([rotation_vector(placement.R @ held.R.T), placement.t - held.t])
+    return np.concatenate([rotation_vector(placement.R @ predicted.R.T), placement.t - predicted.t])

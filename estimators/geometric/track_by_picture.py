@@ -131,7 +131,7 @@ def _moved(motion: _Motion, found: Found, usual: float) -> tuple[Array, Memory]:
     """The covariance (12, 12) and the memory with the velocities after a look, as far as it is trusted."""
     memory, trust = motion.memory, min(1.0, found.score / TRUSTED) * min(1.0, max(0.0, found.odds) / usual)
     information = found.fit.information.symmetric * (_WEIGHT * trust**2 + _NEVER)
-    change, spread = corrected(motion.spread, information, step_between(motion.held, found.fit.placement))
+    change, spread = corrected(motion.spread, information, step_between(motion.predicted, found.fit.placement))
     turn, shift = _DAMPING * memory.turn_rad_s + change[:3], _DAMPING * memory.shift_m_s + change[3:]
     return spread, replace(memory, turn_rad_s=turn, shift_m_s=shift, spread=spread.astype("<f4").tobytes())
 
