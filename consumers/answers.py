@@ -8,6 +8,7 @@ from consumers.broker import Record
 from consumers.estimation import Question, answer, question, without_memory
 from consumers.jobs import JobDirectory
 from consumers.metrics import WorkerMetrics
+from consumers.objects import tell_refused, tell_unfound, usable_objects, with_refused
 from consumers.outbox import Outbox, traceparent
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
@@ -128,10 +129,11 @@ class Answerer:
         try:
             if job.estimator not in self._estimators:
                 self._estimators[job.estimator] = self._loader(job.estimator)
-            self._estimators[job.estimator].prepare(job)
+            refused = self._estimators[job.estimator].prepare(job)
         except BadJob as error:
             self._fail(stream, error)
         else:
+            tell_refused(self._tools.outbox, stream, refused)
             stream.prepared = True
         return stream.prepared
 
@@ -158,6 +160,8 @@ class Answerer:
             elif isinstance(found, BadJob):
                 self._fail(stream, found)
             else:
+                if prompt_offset != stream.prompt_offset:  # somebody asked, and is to have an answer
+                    stream.unfound.clear()
                 self._send(estimator, stream, item, found)
                 stream.prompt_offset = prompt_offset
 
@@ -173,7 +177,7 @@ class Answerer:
     def _question(self, stream: Stream, job: Job, frame: Frame) -> tuple[Question, int]:
         priors = stream.estimates if frame.run_id == stream.run_id else {}
         prompts, after = self._tools.directory.prompts(stream.job_id, frame.run_id, stream.prompt_offset)
-        return question(frame, [item.object_id for item in job.objects], priors, prompts), after
+        return question(frame, usable_objects(stream, job), priors, prompts), after
 
     def _times(self, head: PendingFrame, started_s: float) -> dict[str, float]:
         """Seconds from publishing to taking (two clocks), waiting here, and decoding."""
@@ -198,11 +202,12 @@ class Answerer:
             estimator=estimator.name,
             estimator_version=estimator.version,
             weights_digest=estimator.weights_digest,
-            estimates=without_memory(estimates),
+            estimates=without_memory(with_refused(stream, estimates)),
             stage_s=item.stage_s,
             skipped=skipped,
             traceparent=traceparent(head.record),
         )
+        tell_unfound(outbox, stream, head.run_id, head.seq, estimates)
         stream.event_ticket = outbox.event(event, stream.source.number)
         self._done_head(stream, estimates)
         self._count(event)

@@ -70,7 +70,7 @@ def answer(estimator: Estimator, questions: Sequence[Question]) -> list[Answer]:
 
 def without_memory(estimates: Estimates) -> dict[str, Estimate]:
     """Estimates as they go into an event."""
-    return {name: replace(estimate, memory=None) for name, estimate in estimates.items()}
+    return {name: replace(estimate, memory=None, reason="") for name, estimate in estimates.items()}
 
 
 def _registered(estimator: Estimator, item: Question, objects: Sequence[str]) -> Answer:

@@ -42,6 +42,11 @@ class Outbox:
         """The job changed its state."""
         self._status(stream, StatusEvent(stream.job_id, "", StatusKind.JOB, self.now_ns(), status.value, reason))
 
+    def object(self, stream: Stream, run_id: str, frames: SeqRange | None, reason: str) -> None:
+        """An object cannot be used (no frames), or was not found in a frame."""
+        kind = StatusKind.OBJECT
+        self._status(stream, StatusEvent(stream.job_id, run_id, kind, self.now_ns(), "", reason, frames))
+
     def skipped(self, stream: Stream, run_id: str, frames: SeqRange, reason: str) -> None:
         """Frames were skipped or dropped on purpose."""
         self._metrics.skipped.labels(stream.job_id).inc(len(frames))

@@ -1,6 +1,7 @@
 """The state of one stream while this worker owns it."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.broker import Partition, Record
@@ -48,6 +49,8 @@ class Stream:
         estimates: The last word on every object, memory included.
         job: None while it is not known.
         prepared: Whether the estimator has what the job needs.
+        refused: Its objects that the estimator cannot use, and why.
+        unfound: Objects of which was said that they were not found, until they are or are asked for again.
         ended: Why its frames are not worked on any more; "" while they are.
         over: ``completed`` or ``cancelled`` once somebody said so; it ends when nothing waits.
         pending: Frames that wait, oldest first.
@@ -70,6 +73,8 @@ class Stream:
     estimates: Estimates = field(default_factory=dict[str, Estimate])
     job: Job | None = None
     prepared: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict[str, str])
+    unfound: set[str] = field(default_factory=set[str])
     ended: str = ""
     over: str = ""
     pending: deque[PendingFrame] = field(default_factory=deque[PendingFrame])

@@ -21,11 +21,15 @@ class Estimator(Protocol):
     version: str
     weights_digest: str
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: Job) -> Mapping[str, str]:
         """Load what the job's objects need; blocking, slow at the first use of a mesh.
 
+        Returns:
+            object_id -> why this object cannot be used: a mesh that is missing, unreadable or of an implausible size,
+            a symmetry that is none. It is not to be asked for; the others go on. Empty where all is well.
+
         Raises:
-            BadJob: A mesh is missing, unreadable or of an implausible size; the job fails with the reason.
+            BadJob: Options that are not known, or no object at all can be used; the job fails with the reason.
         """
         ...
 
@@ -40,10 +44,10 @@ class Estimator(Protocol):
 
         Args:
             frame: Of a prepared job.
-            objects: object_ids of that job.
+            objects: object_ids of that job that ``prepare`` did not refuse, here and everywhere below.
 
         Returns:
-            One estimate per object asked for, state ``registered`` or ``lost``.
+            One estimate per object asked for, state ``registered`` or ``lost``, a lost one with its ``reason``.
 
         Raises:
             BadMessage: The frame cannot be used by this estimator at all (no depth where it needs some).

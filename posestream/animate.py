@@ -10,7 +10,7 @@ from PIL import Image
 from estimators import registry
 from estimators.mesh import Mesh, load_object
 from estimators.rendering import CpuRenderer
-from posestream.evaluate import EvaluationError, Start, frame_of, started
+from posestream.evaluate import EvaluationError, Start, frame_of, prepare_all, started
 from producers.sources.open import open_source
 from schemas import Camera, Estimate, Estimates, Frame, Job, Pose
 from schemas.arrays import Array
@@ -59,7 +59,7 @@ def animate(
     source = open_source(uri)
     job = Job(id="animate", objects=source.objects, estimator=estimator_name)
     estimator = registry.load(estimator_name)
-    estimator.prepare(job)
+    prepare_all(estimator, job)
     meshes = {item.object_id: load_object(item) for item in source.objects}
     estimates: Estimates = {}
     pictures: list[Image.Image] = []

@@ -116,7 +116,7 @@ def evaluate(
     estimator = registry.load(estimator_name, resources)
     alone = resources.threads == 1 and not resources.device.startswith("cuda")
     clock = clock or (time.process_time if alone else time.perf_counter)
-    estimator.prepare(job)
+    prepare_all(estimator, job)
     opening = next(source.shots(0))
     _warm_up(estimator, job, opening, source, start)
     estimates: Mapping[str, Estimate] = {}
@@ -128,6 +128,17 @@ def evaluate(
         _note(recording, seq, estimates, clock() - began)
         on_frame(seq + 1, source.frame_count)
     return recording
+
+
+def prepare_all(estimator: Estimator, job: Job) -> None:
+    """``Estimator.prepare`` where every object counts.
+
+    Raises:
+        EvaluationError: One of them cannot be used.
+        BadJob: The options are not known, or none can be used.
+    """
+    if refused := estimator.prepare(job):
+        raise EvaluationError("; ".join(refused.values()))
 
 
 def _warm_up(estimator: Estimator, job: Job, shot: Shot, source: Source, start: Start) -> None:

@@ -79,6 +79,8 @@ class StatusKind(StrEnum):
     """Frames are missing that nobody explained: a loss."""
     STREAM = "stream"
     """The source started, ended or failed."""
+    OBJECT = "object"
+    """One object cannot be used, or was not found in a frame where it was asked for; the others go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class StatusEvent:
         kind: What the message tells.
         at_ns: When, nanoseconds since the Unix epoch.
         status: The job's new state for kind ``job``, else "".
-        reason: One line for people.
+        reason: One line for people; for kind ``object`` it begins with ``object NAME:``.
         frames: The frames it is about, where it is about frames.
     """
 

@@ -32,6 +32,8 @@ class Estimate:
             object's frame: true cam_from_obj = cam_from_obj @ exp(error); None where not known.
         memory: The estimator's own carry-over for this object, versioned by the estimator, at most
             64 KiB; never part of an event.
+        reason: Why an object that was asked for was not found, one line, else ""; it goes out as a status of kind
+            ``object`` and is part of no event and no track.
     """
 
     cam_from_obj: Pose | None
@@ -39,6 +41,7 @@ class Estimate:
     state: State
     covariance: Array | None = None
     memory: bytes | None = None
+    reason: str = ""
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.score <= 1.0:

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -20,7 +21,10 @@ from estimators.foundationpose.warm import warm_up
 from estimators.foundationpose.weights import Weights, load_weights
 from estimators.geometric.warm import warm_up as warm_up_geometric
 from estimators.rendering import CpuRenderer
+from estimators.unfound import fills_frame, why_not_found
+from estimators.usable import usable
 from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose, State
+from schemas.arrays import Array
 
 _LOG = logging.getLogger("posestream.estimators")
 
@@ -57,19 +61,19 @@ class FoundationPoseEstimator:
         self._warm_geometric = False
         warm_up(self.engine)
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: Job) -> Mapping[str, str]:
         """See ``Estimator.prepare``."""
         started = time.monotonic()
         options = Options.of(job.options, self.engine.device.type)
         if options.search == GEOMETRIC and not self._warm_geometric:
             warm_up_geometric(self._drawn)
             self._warm_geometric = True
-        self._jobs[job.id] = {
-            item.object_id: make_model(item, options, self.engine.renderer, self._drawn) for item in job.objects
-        }
+        models, refused = usable(job, lambda item: make_model(item, options, self.engine.renderer, self._drawn))
+        self._jobs[job.id] = models
         held = torch.cuda.memory_allocated(self.engine.device) / 2**20 if self.engine.device.type == "cuda" else 0.0
         spent = time.monotonic() - started
-        _LOG.info("job %s: %d objects ready in %.2f s, %.0f MiB of GPU memory", job.id, len(job.objects), spent, held)
+        _LOG.info("job %s: %d objects ready in %.2f s, %.0f MiB of GPU memory", job.id, len(models), spent, held)
+        return refused
 
     def release(self, job_id: str) -> None:
         """See ``Estimator.release``."""
@@ -78,13 +82,15 @@ class FoundationPoseEstimator:
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; without a mask, pieces of the scene of the object's size are tried."""
         view, models = self._view(frame), self._jobs[frame.job_id]
-        masks = frame.masks or {}
-        wanted = [
-            Wanted(models[name], view, [masks[name]] if name in masks else places_of(models[name], view))
-            for name in objects
-        ]
+        wanted = [Wanted(models[name], view, _places(name, models[name], view)) for name in objects]
         found = register(self.engine, wanted)
-        return {name: estimate_of(one, models[name], None) for name, one in zip(objects, found, strict=True)}
+        out: dict[str, Estimate] = {}
+        for name, one in zip(objects, found, strict=True):
+            estimate = estimate_of(one, models[name], None)
+            if estimate.state is State.LOST:
+                estimate = replace(estimate, reason=why_not_found(frame, name))
+            out[name] = estimate
+        return out
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``."""
@@ -114,3 +120,11 @@ class FoundationPoseEstimator:
             msg = f"frame {frame.seq} of job {frame.job_id}: foundationpose needs depth, the frame has none"
             raise BadMessage(msg, "frame")
         return View(frame, self.engine.device)
+
+
+def _places(name: str, model: ObjectModel, view: View) -> list[Array]:
+    """Where to look for an object: under its mask, nowhere if that shows no edge, without one wherever it could be."""
+    mask = (view.frame.masks or {}).get(name)
+    if mask is None:
+        return places_of(model, view)
+    return [] if fills_frame(mask) else [mask]

@@ -67,7 +67,7 @@ def make_model(item: JobObject, options: Options, renderer: CropRenderer, drawn:
         drawn: For the geometric estimator's views.
 
     Raises:
-        BadJob: The mesh cannot be used, see ``load_object``, or a symmetry is no rotation.
+        BadJob: The mesh cannot be used, see ``load_object``.
     """
     mesh = load_object(item)
     surface = Surface.of(mesh)

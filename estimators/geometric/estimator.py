@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from threading import Lock
 
 from estimators.crew import Crew
@@ -16,7 +17,9 @@ from estimators.geometric.track import follow
 from estimators.geometric.warm import warm_up, warm_up_by_picture
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
-from schemas import Estimate, Estimates, Frame, Job, Pose
+from estimators.unfound import fills_frame, why_not_found
+from estimators.usable import usable
+from schemas import Estimate, Estimates, Frame, Job, Pose, State
 
 _LOG = logging.getLogger("posestream.estimators")
 
@@ -48,19 +51,18 @@ class GeometricEstimator:
         self._warm, self._warm_by_picture = False, False
         self._warming = Lock()
 
-    def prepare(self, job: Job) -> None:
+    def prepare(self, job: Job) -> Mapping[str, str]:
         """See ``Estimator.prepare``; the first call compiles the kernels or reads them back."""
         if not self._warm:
             warm_up(self._renderer)
             self._warm = True
         started, parts = time.monotonic(), Parts.of(job.options)
-        models: dict[str, ObjectModel] = {}
-        for item in job.objects:
-            models[item.object_id] = make_model(item, load_object(item), self._renderer, parts)
+        models, refused = usable(job, lambda item: make_model(item, load_object(item), self._renderer, parts))
         self._jobs[job.id] = models
         if not parts.depth:
             self._ready_by_picture()
         _LOG.info("job %s: %d objects ready in %.2f s", job.id, len(models), time.monotonic() - started)
+        return refused
 
     def release(self, job_id: str) -> None:
         """See ``Estimator.release``."""
@@ -70,7 +72,10 @@ class GeometricEstimator:
         """See ``Estimator.register``; an object without a mask, or with too little under it, is lost."""
         images, models = self._images(frame), self._jobs[frame.job_id]
         found = self._crew.each(lambda name: self._find(models[name], name, frame, images), objects)
-        return dict(zip(objects, found, strict=True))
+        return {
+            name: self._explained(estimate, models[name], frame, images)
+            for name, estimate in zip(objects, found, strict=True)
+        }
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``; by how much the frame itself says otherwise is left out of what follows."""
@@ -113,8 +118,18 @@ class GeometricEstimator:
             return self._find(model, name, frame, images)
         return follow(model, prior, frame, images, self._renderer)
 
+    def _explained(self, estimate: Estimate, model: ObjectModel, frame: Frame, images: FrameImages) -> Estimate:
+        """The estimate of a registration, a lost one with the reason."""
+        if estimate.state is not State.LOST:
+            return estimate
+        name = model.item.object_id
+        if name not in (frame.masks or {}):
+            return replace(estimate, reason=f"object {name}: geometric needs a mask to register it, the frame has none")
+        by_depth = images.sees_depth and model.parts.depth
+        return replace(estimate, reason=why_not_found(frame, name, by_depth=by_depth))
+
     def _find(self, model: ObjectModel, name: str, frame: Frame, images: FrameImages) -> Estimate:
         mask = (frame.masks or {}).get(name)
         images = images.used(depth=model.parts.depth)
-        found = None if mask is None else register(model, mask, images, self._renderer)
+        found = None if mask is None or fills_frame(mask) else register(model, mask, images, self._renderer)
         return first_estimate(model, found, frame)

@@ -22,7 +22,7 @@ def load_object(item: JobObject) -> Mesh:
     """The mesh of a job's object, from memory where the unchanged file was read before.
 
     Raises:
-        BadJob: The address is no file, cannot be read, or its size is implausible in metres.
+        BadJob: The address is no file, cannot be read, or its size is implausible in metres; the object is named.
     """
     parts = urlsplit(item.model_uri)
     if parts.scheme == "file":
@@ -32,7 +32,11 @@ def load_object(item: JobObject) -> Mesh:
         raise BadJob(msg)
     else:
         path = Path(item.model_uri)
-    return load_mesh(path, item.model_unit_m)
+    try:
+        return load_mesh(path, item.model_unit_m)
+    except BadJob as error:
+        msg = f"object {item.object_id}: {error}"
+        raise BadJob(msg) from error
 
 
 def load_mesh(path: Path, unit_m: float = 1.0) -> Mesh:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -18,7 +19,7 @@ from estimators.foundationpose import starts
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.mesh import load_mesh
-from schemas import Estimates, Frame, Job, JobObject, PoseEvent, State
+from schemas import Estimates, Frame, Job, JobObject, PoseEvent, SeqRange, State, StatusKind
 from schemas.images import FrameEncoding
 from schemas.topics import JOBS
 from tests.integration.test_consumers_worker import PARTITIONS, World, pose_bytes
@@ -41,10 +42,13 @@ class FoundationPoseWorld(World):
         return self.worker(**place)
 
     def two_boxes(self, stream: int) -> Job:
+        return self.job_of(stream, *(JobObject(name, str(box())) for name in NAMES))
+
+    def job_of(self, stream: int, *objects: JobObject) -> Job:
         number = stream % PARTITIONS
         job = Job(
             f"{self.pool}-{stream}",
-            tuple(JobObject(name, str(box())) for name in NAMES),
+            objects,
             pool=self.pool,
             estimator="foundationpose",
             partition=number,
@@ -105,6 +109,31 @@ def test_many_streams_go_through_the_network_in_one_call_a_round(world: Foundati
     rounds = re.findall(r"followed (\d+) objects of (\d+) streams in (\d+) calls", world.logs())
     assert all(calls == "1" for _, _, calls in rounds)
     assert ("16", "8", "1") in rounds
+
+
+def test_bad_objects_say_why_and_the_others_of_the_job_are_followed(world: FoundationPoseWorld) -> None:
+    """One that cannot be used at all, and one whose mask has hardly a pixel; both are told in the topic status."""
+    millimetres = JobObject("mug", str(box()), model_unit_m=1000.0)
+    job = world.job_of(0, *(JobObject(name, str(box())) for name in NAMES), millimetres)
+    studio = Studio(dict.fromkeys(NAMES, load_mesh(box())))
+    at = {"box": pose((20, 30, 0), x_m=-0.06, z_m=0.5)}
+    first = studio.frame(0, at, masks=True)
+    speck = np.zeros(first.depth_m.shape if first.depth_m is not None else (), np.bool_)
+    speck[:2, :5] = True
+    frames = [replace(first, masks={**(first.masks or {}), "twin": speck}), studio.frame(1, at), studio.frame(2, at)]
+    for frame in frames:
+        world.raw(job, world.codec.encode(world.frames_topic, replace(frame, job_id=job.id), ENCODING))
+    world.start()
+    world.until(world.answered(job, 3), limit_s=240)
+    world.until(lambda: len(world.statuses(job, StatusKind.OBJECT)) >= 2)
+    unusable, unfound = world.statuses(job, StatusKind.OBJECT)
+    assert unusable.reason.startswith(f"object mug: mesh {box()}: expected a diameter of 0.005 to 5.0 m, got")
+    assert unfound.reason == "object twin: expected a mask of 30 pixels or more, got 10"
+    assert (unusable.frames, unfound.frames) == (None, SeqRange(0, 0))
+    for seq, event in first_events(world, job).items():
+        assert event.estimates["box"].state is (State.TRACKED if seq else State.REGISTERED)
+        assert (event.estimates["mug"].state, event.estimates["mug"].cam_from_obj) == (State.LOST, None)
+        assert event.estimates["twin"].state is State.LOST
 
 
 def test_foundationpose_goes_on_after_kill_9_with_the_very_poses_it_would_have_had(

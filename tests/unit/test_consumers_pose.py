@@ -139,6 +139,45 @@ def test_a_bad_job_fails_with_its_reason_and_the_others_go_on(world: World) -> N
     assert ("a", 2) in [(event.job_id, event.seq) for event in world.events()]
 
 
+def test_an_object_that_cannot_be_used_is_said_once_and_the_others_are_answered(world: World) -> None:
+    world.job("a", objects=(JobObject("cube", "cube.ply"), JobObject("mug", "bad.ply")))
+    worker = Worker(world)
+    world.frames(frame("a", 0), frame("a", 1), frame("a", 2))
+    worker.rounds(5)
+    assert [event.estimates["cube"].state for event in world.events()] == [State.REGISTERED] + [State.TRACKED] * 2
+    for event in world.events():
+        mug = event.estimates["mug"]
+        assert (mug.state, mug.cam_from_obj, mug.score) == (State.LOST, None, 0.0)
+    (said,) = world.statuses(StatusKind.OBJECT)
+    assert (said.job_id, said.reason, said.frames) == ("a", "bad.ply: no such mesh", None)
+    assert [status.status for status in world.statuses(StatusKind.JOB)] == [JobStatus.PROCESSING]
+    tracks = world.read(TRACKS, Track)
+    assert set(tracks[-1].estimates) == {"cube"}
+    world.job("a", objects=(JobObject("cube", "cube.ply"), JobObject("mug", "mug.ply")))  # mended
+    world.frames(frame("a", 3))
+    worker.rounds(3)
+    assert world.events()[-1].estimates["mug"].state is State.REGISTERED
+    assert len(world.statuses(StatusKind.OBJECT)) == 1
+
+
+def test_why_an_object_was_not_found_is_said_once_until_it_is_found_or_asked_for_again(world: World) -> None:
+    world.job()
+    worker = Worker(world)
+    world.frames(*(frame("a", seq, value=249, mask_px=5) for seq in range(3)))  # a source with masks in every frame
+    worker.rounds(5)
+    said = world.statuses(StatusKind.OBJECT)
+    assert [(one.reason, one.run_id, one.frames) for one in said] == [("object cube: too dark", "run", SeqRange(0, 0))]
+    assert [event.estimates["cube"].state for event in world.events()] == [State.LOST] * 3
+    assert all(event.estimates["cube"].reason == "" for event in world.events())
+    world.put(PROMPTS, 0, "a", Prompt("a", "", "cube", box=Box(1, 1, 4, 4)))
+    world.frames(frame("a", 3, value=249))
+    worker.rounds(3)
+    assert [one.frames for one in world.statuses(StatusKind.OBJECT)] == [SeqRange(0, 0), SeqRange(3, 3)]
+    world.frames(frame("a", 4, mask_px=5), frame("a", 5, value=249, mask_px=5))
+    worker.rounds(4)
+    assert [one.frames for one in world.statuses(StatusKind.OBJECT)][2:] == [SeqRange(5, 5)]
+
+
 def test_a_box_registers_its_object_at_the_next_frame_and_only_once(world: World) -> None:
     world.job(objects=(JobObject("cube", "c.ply"), JobObject("can", "d.ply")))
     worker = Worker(world)

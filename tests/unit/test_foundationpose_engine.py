@@ -1,14 +1,12 @@
 """FoundationPose's batches, memory, devices and what cannot be used: a clear error each."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import trimesh
 
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.engine import Engine, split
@@ -16,7 +14,7 @@ from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.foundationpose.inputs import Group
 from estimators.mesh import load_mesh
 from estimators.registry import Resources, load, names
-from schemas import BadJob, Estimate, JobObject, Overloaded, State, Symmetries
+from schemas import BadJob, Estimate, Overloaded, State
 from tests.unit.estimators_scene import Studio, pose
 from tests.unit.foundationpose_world import BOX_M, box, estimator, job, weights
 
@@ -135,17 +133,3 @@ def test_the_registry_loads_it_and_says_what_it_needs(tmp_path: Path) -> None:
     assert (made.name, len(made.weights_digest)) == ("foundationpose", 64)
     with pytest.raises(BadJob, match="FoundationPose needs weights, and none come with posestream"):
         load("foundationpose", Resources(weights=tmp_path, device="cpu"))
-
-
-def test_meshes_and_symmetries_that_cannot_be_used_fail_their_job(tmp_path: Path) -> None:
-    made = estimator(still=True)
-    large = trimesh.creation.box((60, 100, 140))
-    large.export(tmp_path / "mm.ply")
-    trimesh.PointCloud(np.random.default_rng(0).random((10, 3))).export(tmp_path / "points.ply")
-    (tmp_path / "nan.obj").write_text("v 0 0 nan\nv 0.1 0 0\nv 0 0.1 0\nf 1 2 3\n")
-    for name, told in (("mm.ply", "millimetres"), ("points.ply", "points.ply: expected"), ("nan.obj", "finite")):
-        with pytest.raises(BadJob, match=told):
-            made.prepare(replace(job("box"), objects=(JobObject("box", str(tmp_path / name)),)))
-    mirror = Symmetries((np.diag([1.0, 1.0, -1.0, 1.0]),))
-    with pytest.raises(BadJob, match="object box: expected a discrete symmetry that is a rotation"):
-        made.prepare(replace(job("box"), objects=(JobObject("box", str(box()), symmetries=mirror),)))

@@ -187,17 +187,6 @@ def test_of_equal_poses_the_nearest_is_taken() -> None:
     assert nearest_equal(HERE, symmetries[:1], THERE) is HERE
 
 
-@pytest.mark.parametrize("matrix", [np.diag([1.0, 1.0, -1.0, 1.0]), np.diag([2.0, 1.0, 1.0, 1.0]), np.zeros((4, 4))])
-def test_a_symmetry_that_is_no_rotation_is_refused(matrix: np.ndarray) -> None:
-    with pytest.raises(BadJob, match="object can: expected a discrete symmetry that is a rotation"):
-        symmetry_transforms(symmetric(matrix), np.zeros(3))
-
-
-def test_an_axis_without_direction_is_refused() -> None:
-    with pytest.raises(BadJob, match="object can: expected an axis of symmetry"):
-        symmetry_transforms(symmetric(axis=[0, 0, 0]), np.zeros(3))
-
-
 def test_a_window_is_a_square_of_whole_pixels_about_the_projected_centre() -> None:
     K = torch.tensor([[500.0, 0, 320], [0, 500, 240], [0, 0, 1]], dtype=torch.float64)
     crop = crop_from_image(torch.tensor([[0.1, -0.05, 0.5]]), K, torch.tensor(0.2, dtype=torch.float64), 1.2)
