@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from estimators.mesh import Mesh
+from estimators.mesh import Mesh, checked_mesh
 from schemas.arrays import Array, checked
 
 GREY = 102
@@ -37,18 +37,8 @@ class Surface:
     colors: Array | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vertices_m", checked("vertices_m", self.vertices_m, (None, 3), np.float32))
-        count = len(self.vertices_m)
-        object.__setattr__(self, "faces", checked("faces", self.faces, (None, 3), np.int32))
-        object.__setattr__(self, "normals", checked("normals", self.normals, (count, 3), np.float32))
-        if (self.uv is None) != (self.texture is None):
-            msg = "surface: expected uv and texture together or neither"
-            raise ValueError(msg)
-        if self.uv is not None:
-            object.__setattr__(self, "uv", checked("uv", self.uv, (count, 2), np.float32))
-            object.__setattr__(self, "texture", checked("texture", self.texture, (None, None, 3), np.uint8))
-        if self.colors is not None:
-            object.__setattr__(self, "colors", checked("colors", self.colors, (count, 3), np.uint8))
+        for name, array in checked_mesh("surface", self).items():
+            object.__setattr__(self, name, array)
 
     def painted(self) -> Array:
         """(V, 3) uint8 read-only colours of the vertices; grey where the mesh has none."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from estimators.mesh.checks import checked_mesh
 from estimators.mesh.surface import corner_normals, diameter_of, is_closed, signed_volume, texel_size
 from schemas.arrays import Array, checked, checked_finite
 
@@ -45,21 +46,12 @@ class Mesh:
     points_t: Array = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "vertices_m", checked("vertices_m", self.vertices_m, (None, 3), np.float32))
-        count = len(self.vertices_m)
-        object.__setattr__(self, "faces", checked("faces", self.faces, (None, 3), np.int32))
-        object.__setattr__(self, "normals", checked("normals", self.normals, (count, 3), np.float32))
-        if (self.uv is None) != (self.texture is None):
-            msg = f"mesh {self.name}: expected uv and texture together or neither"
-            raise ValueError(msg)
-        if self.uv is not None:
-            object.__setattr__(self, "uv", checked("uv", self.uv, (count, 2), np.float32))
-            object.__setattr__(self, "texture", checked("texture", self.texture, (None, None, 3), np.uint8))
-        if self.colors is not None:
-            object.__setattr__(self, "colors", checked("colors", self.colors, (count, 3), np.uint8))
+        for name, array in checked_mesh(f"mesh {self.name}", self).items():
+            object.__setattr__(self, name, array)
         object.__setattr__(self, "texture_levels", _levels(self.texture))
         object.__setattr__(self, "texel_m", self._texel_m())
-        object.__setattr__(self, "points_t", checked("points_t", self.vertices_m.T, (3, count), np.float32))
+        transposed = checked("points_t", self.vertices_m.T, (3, len(self.vertices_m)), np.float32)
+        object.__setattr__(self, "points_t", transposed)
 
     def _texel_m(self) -> float:
         if self.uv is None or self.texture is None:
