@@ -77,7 +77,7 @@ class FoundationPoseEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; without a mask, pieces of the scene of the object's size are tried."""
-        view, models = self._view(frame), self._jobs[frame.job_id]
+        (view,), models = self._views([frame]), self._jobs[frame.job_id]
         masks = frame.masks or {}
         wanted = [
             Wanted(models[name], view, [masks[name]] if name in masks else places_of(models[name], view))
@@ -88,7 +88,7 @@ class FoundationPoseEstimator:
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``."""
-        view, models = self._view(frame), self._jobs[frame.job_id]
+        (view,), models = self._views([frame]), self._jobs[frame.job_id]
         groups = [models[name].group(view.scene) for name in poses]
         centred = tensor_of([models[name].centred(pose) for name, pose in poses.items()], self.engine.device)
         agreements = self.engine.agreement(groups, centred).tolist() if groups else []
@@ -101,16 +101,17 @@ class FoundationPoseEstimator:
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
         """See ``Estimator.track``."""
         items: list[Followed] = []
-        for frame, prior in zip(frames, priors, strict=True):
-            view, models = self._view(frame), self._jobs[frame.job_id]
+        for view, prior in zip(self._views(frames), priors, strict=True):
+            models = self._jobs[view.frame.job_id]
             for name, estimate in prior.items():
                 memory = Memory.unpack(estimate.memory) or Memory(trusted=estimate.cam_from_obj)
                 items.append(Followed(models[name], view, estimate, memory))
         found = iter(follow(self.engine, items))
         return [{name: next(found) for name in prior} for prior in priors]
 
-    def _view(self, frame: Frame) -> View:
-        if frame.depth_m is None:
-            msg = f"frame {frame.seq} of job {frame.job_id}: foundationpose needs depth, the frame has none"
-            raise BadMessage(msg, "frame")
-        return View(frame, self.engine.device)
+    def _views(self, frames: Sequence[Frame]) -> list[View]:
+        for frame in frames:
+            if frame.depth_m is None:
+                msg = f"frame {frame.seq} of job {frame.job_id}: foundationpose needs depth, the frame has none"
+                raise BadMessage(msg, "frame")
+        return [View(frame, scene) for frame, scene in zip(frames, self.engine.scenes(frames), strict=True)]

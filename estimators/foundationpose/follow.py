@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from estimators.foundationpose.engine import Engine
 from estimators.foundationpose.judge import (
     RECALL,
@@ -71,17 +73,18 @@ def _look(engine: Engine, items: Sequence[Followed]) -> list[Outcome]:
     """Refine from the priors' poses, and see what speaks for the results."""
     starts = [item.model.centred(_pose(item.prior)) for item in items]
     groups = [item.model.group(item.view.scene) for item in items]
-    poses = tensor_of(starts, engine.device)
+    poses, shares = tensor_of(starts, torch.device("cpu")), torch.zeros(len(items))
     for iterations in sorted({item.model.options.iterations for item in items}):
         own = [k for k, item in enumerate(items) if item.model.options.iterations == iterations]
-        poses[own] = engine.refine([groups[k] for k in own], poses[own], iterations)
-    agreements = engine.agreement(groups, poses).tolist() if items else []
+        poses[own], shares[own] = engine.follow([groups[k] for k in own], poses[own], iterations)
+    agreements = shares.tolist()
     asked = [
         k for k, item in enumerate(items) if wants_scorer(item.memory, agreements[k], item.model.options.score_every)
     ]
     logits: dict[int, float] = {}
     if asked:
-        logits = dict(zip(asked, engine.score([groups[k] for k in asked], poses[asked])[1].tolist(), strict=True))
+        there = poses[asked].to(engine.device)
+        logits = dict(zip(asked, engine.score([groups[k] for k in asked], there)[1].tolist(), strict=True))
     moved = [
         nearest_equal(pose, item.model.symmetries, start)
         for pose, item, start in zip(poses_of(poses), items, starts, strict=True)
