@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from estimators.foundationpose.engine import Engine
@@ -17,7 +18,7 @@ from estimators.foundationpose.judge import (
     wants_scorer,
 )
 from estimators.foundationpose.memory import Memory
-from estimators.foundationpose.model import ObjectModel, poses_of, tensor_of
+from estimators.foundationpose.model import ObjectModel, rigid
 from estimators.foundationpose.register import Registration, Wanted, register
 from estimators.foundationpose.starts import View, places_of
 from estimators.foundationpose.symmetry import nearest_equal
@@ -71,9 +72,11 @@ def follow(engine: Engine, items: Sequence[Followed]) -> list[Estimate]:
 
 def _look(engine: Engine, items: Sequence[Followed]) -> list[Outcome]:
     """Refine from the priors' poses, and see what speaks for the results."""
-    starts = [item.model.centred(_pose(item.prior)) for item in items]
     groups = [item.model.group(item.view.scene) for item in items]
-    poses, shares = tensor_of(starts, torch.device("cpu")), torch.zeros(len(items))
+    centers_m = np.array([item.model.surface.center_m for item in items]).reshape(-1, 3)
+    starts = np.array([_pose(item.prior).matrix() for item in items]).reshape(-1, 4, 4)
+    starts[:, :3, 3] += np.einsum("nij,nj->ni", starts[:, :3, :3], centers_m)
+    poses, shares = torch.from_numpy(starts.astype(np.float32)), torch.zeros(len(items))
     for iterations in sorted({item.model.options.iterations for item in items}):
         own = [k for k, item in enumerate(items) if item.model.options.iterations == iterations]
         poses[own], shares[own] = engine.follow([groups[k] for k in own], poses[own], iterations)
@@ -85,14 +88,20 @@ def _look(engine: Engine, items: Sequence[Followed]) -> list[Outcome]:
     if asked:
         there = poses[asked].to(engine.device)
         logits = dict(zip(asked, engine.score([groups[k] for k in asked], there)[1].tolist(), strict=True))
-    moved = [
-        nearest_equal(pose, item.model.symmetries, start)
-        for pose, item, start in zip(poses_of(poses), items, starts, strict=True)
-    ]
+    rotations, places_m = rigid(poses)
+    places_m -= np.einsum("nij,nj->ni", rotations, centers_m)
     return [
-        Outcome(item.model.uncentred(pose), agreements[k], logits.get(k))
-        for k, (pose, item) in enumerate(zip(moved, items, strict=True))
+        Outcome(_nearest(item, Pose(rotations[k], places_m[k])), agreements[k], logits.get(k))
+        for k, item in enumerate(items)
     ]
+
+
+def _nearest(item: Followed, pose: Pose) -> Pose:
+    """The pose, of those that look the same as this one, that is nearest to the prior's."""
+    model = item.model
+    if len(model.symmetries) == 1:
+        return pose
+    return model.uncentred(nearest_equal(model.centred(pose), model.symmetries, model.centred(_pose(item.prior))))
 
 
 def _search(engine: Engine, items: Sequence[Followed]) -> list[Estimate]:

@@ -121,15 +121,15 @@ class Bench:
         return (self._clock() - started_s) * 1e3
 
     def _launches(self, call: Callable[[], object]) -> int | None:
-        """Kernels that a call starts on the GPU; None on the CPU."""
+        """How often a call starts something on the GPU, a whole graph counting once; None on the CPU."""
         if self.engine.device.type != "cuda":
             return None
         from torch.profiler import ProfilerActivity, profile
 
-        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as seen:
             call()
             torch.cuda.synchronize()
-        return sum(event.count for event in seen.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
+        return sum(event.count for event in seen.key_averages() if "Launch" in event.key)
 
 
 def scaled_frame(mesh: Path) -> Frame:
