@@ -95,9 +95,7 @@ class Engine:
         Raises:
             Overloaded: No memory for even one pose.
         """
-        parts = self._chunked(
-            lambda chunk, poses: self._looks.followed(chunk, poses, iterations), groups, cam_from_obj
-        )
+        parts = self._chunked(lambda chunk, poses: self._looks.followed(chunk, poses, iterations), groups, cam_from_obj)
         both = torch.cat([torch.cat([poses.flatten(1), share[:, None]], dim=1) for poses, share in parts]).cpu()
         return both[:, :16].reshape(-1, 4, 4), both[:, 16]
 
@@ -127,9 +125,7 @@ class Engine:
             )
         )
 
-    def _chunked(
-        self, call: Callable[[list[Group], Tensor], Out], groups: Sequence[Group], poses: Tensor
-    ) -> list[Out]:
+    def _chunked(self, call: Callable[[list[Group], Tensor], Out], groups: Sequence[Group], poses: Tensor) -> list[Out]:
         """What a call gives for all poses, at most ``_most`` at once; fewer where memory does not hold them."""
         while True:
             try:

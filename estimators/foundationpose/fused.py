@@ -113,7 +113,8 @@ def _ready(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None
 
 def _of_cells(weight: Tensor) -> Tensor:
     """A (D, 6, 7, 7) kernel of stride 2 as one of cells, (D, 24, 4, 4): tap k is of pixel k - 3, which is in cell
-    floor((k - 3) / 2)."""
+    floor((k - 3) / 2).
+    """
     out = weight.new_zeros(len(weight), CELL_PX, CELL_PX, CHANNELS, _TAPS, _TAPS)
     for row in range(weight.shape[2]):
         for column in range(weight.shape[3]):

@@ -48,9 +48,7 @@ class Uploader:
             self._copied = torch.cuda.Event()
             self._copied.record()
         smooth = filter_there([depth for depth, _ in raw])
-        return [
-            Scene(rgb, depth, frame.camera.K) for frame, (_, rgb), depth in zip(frames, raw, smooth, strict=True)
-        ]
+        return [Scene(rgb, depth, frame.camera.K) for frame, (_, rgb), depth in zip(frames, raw, smooth, strict=True)]
 
     def _room(self, size: int) -> Tensor:
         """Memory of at least so many bytes that no copy reads from any more."""

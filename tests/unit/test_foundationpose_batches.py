@@ -1,13 +1,11 @@
 """One suite for what makes the networks' inputs: warp's kernels, on CUDA and on the CPU, against torch's operations."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import trimesh
-from PIL import Image
 
 from estimators.foundationpose.batch import Batch, TorchBatch
 from estimators.foundationpose.fused import PACKED
@@ -15,7 +13,7 @@ from estimators.foundationpose.inputs import Group
 from estimators.foundationpose.rendering.cpu import NumbaCropRenderer
 from estimators.foundationpose.rendering.warp import WarpCropRenderer
 from estimators.foundationpose.rendering.warp_batch import WarpBatch
-from estimators.foundationpose.scene import Scene, scenes_on_cpu
+from estimators.foundationpose.scene import scenes_on_cpu
 from estimators.foundationpose.surface import Surface
 from estimators.foundationpose.upload import Uploader
 from estimators.mesh import Mesh

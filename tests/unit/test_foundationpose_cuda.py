@@ -1,6 +1,7 @@
 """What only a GPU has: graphs, and memory that runs out."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import torch
@@ -60,21 +61,28 @@ def test_more_poses_than_the_largest_graph_takes(engine: Engine, groups: list[Gr
 
 
 @pytest.fixture
-def little_memory() -> Iterator[None]:
-    """No more than is in use already."""
-    torch.cuda.empty_cache()
+def hogs(engine: Engine) -> Iterator[list[torch.Tensor]]:
+    """All the memory that this process may have."""
+    engine._looks.free()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_reserved() / total)
-    yield
+    taken: list[torch.Tensor] = []
+    for power in range(28, 12, -1):
+        with suppress(torch.OutOfMemoryError):
+            while True:
+                taken.append(torch.empty(1 << power, dtype=torch.uint8, device="cuda"))
+    yield taken
     torch.cuda.set_per_process_memory_fraction(1.0)
 
 
-@pytest.mark.usefixtures("little_memory")
-def test_a_full_gpu_is_told_and_all_goes_on_when_there_is_room(engine: Engine, groups: list[Group]) -> None:
+def test_a_full_gpu_is_told_and_all_goes_on_when_there_is_room(
+    engine: Engine, groups: list[Group], hogs: list[torch.Tensor]
+) -> None:
     one = groups[0]
     many = Group(one.scene, one.mesh, one.diameter_m, 252)
     with pytest.raises(Overloaded, match="foundationpose: no memory for one pose on cuda"):
         engine.refine([many], poses()[:1].repeat(252, 1, 1).cuda(), 1)
+    hogs.clear()
     torch.cuda.set_per_process_memory_fraction(1.0)
     assert engine.refine([many], poses()[:1].repeat(252, 1, 1).cuda(), 1).shape == (252, 4, 4)
 

@@ -8,9 +8,9 @@ has its own mesh, camera and window: rows of ``tables.Tables``.
 import warp as wp
 
 from estimators.foundationpose.rendering.base import AMBIENT, DIFFUSE, FAR_M, NEAR_M, SUBPIXELS
-from estimators.foundationpose.rendering.tables import FACES, HEIGHT_T, NORMALS, TEXTURE, UV, VERTICES, WIDTH_T
 from estimators.foundationpose.rendering.tables import COLORS as PAINT
 from estimators.foundationpose.rendering.tables import FACE_COUNT as FACES_OF
+from estimators.foundationpose.rendering.tables import FACES, HEIGHT_T, NORMALS, TEXTURE, UV, VERTICES, WIDTH_T
 from estimators.foundationpose.rendering.tables import VERTEX_COUNT as VERTICES_OF
 
 wp.set_module_options({"enable_backward": False})

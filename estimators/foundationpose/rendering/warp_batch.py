@@ -38,7 +38,9 @@ class WarpBatch:
         self._held: Sequence[Group] = ()  # the rows only point to their frames and meshes
 
     @staticmethod
-    def of(groups: Sequence[Group], device: torch.device, ratios: tuple[float, float], dtype: torch.dtype) -> "WarpBatch":
+    def of(
+        groups: Sequence[Group], device: torch.device, ratios: tuple[float, float], dtype: torch.dtype
+    ) -> "WarpBatch":
         """A batch of these groups alone."""
         rows = rows_of(groups)
         tables = Tables(torch.tensor(packed(rows), device=device), len(rows))
