@@ -147,7 +147,7 @@ def compare(
     n, row, part = wp.tid()
     eye = eye_of(n, poses, cameras, windows, nearest.shape[1], nearest.shape[2])
     view = view_of(n, crops, pointers, counts, 0)
-    drawn, known, inlier, hidden, through = 0, 0, 0, 0, 0
+    drawn, known, inlier, hidden, through = int(0), int(0), int(0), int(0), int(0)
     for u in range(part * STEP, part * STEP + STEP):
         key = nearest[n, row, u]
         if key != NOTHING:
