@@ -36,4 +36,4 @@ def share_of(tally: Tensor) -> Tensor:
     drawn, known, inlier, hidden, through = tally.float().unbind(1)
     share = inlier / (inlier + through + _OCCLUDED * hidden).clamp(min=1.0)
     enough = (known >= _LEAST_PX) & (known >= _LEAST_KNOWN * drawn)
-    return torch.where(enough, share, 0.0)
+    return share * enough

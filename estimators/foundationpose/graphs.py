@@ -39,8 +39,8 @@ class Graph:
         self._poses = self._block[size * ROW_BYTES :].view(torch.float32).view(size, 4, 4)
         tables = Tables(self._block[: size * ROW_BYTES], size)
         self._batch = WarpBatch(tables, faces, steps.ratios, device.dtype)
-        self._graph, self._pool = torch.cuda.CUDAGraph(), pool
-        self._out: tuple[Tensor, Tensor] | None = None
+        self._pool = pool
+        self._captured: tuple[torch.cuda.CUDAGraph, Tensor, Tensor] | None = None
 
     def run(self, rows: Sequence[Row], cam_from_obj: Tensor) -> tuple[Tensor, Tensor]:
         """Refined poses and agreements on the device, of N rows and their poses (N, 4, 4) on the CPU."""
@@ -51,13 +51,13 @@ class Graph:
         ahead[:, 2, 3] = _AHEAD_M
         poses = torch.cat([cam_from_obj, ahead]).view(-1).view(torch.uint8)
         self._block.copy_(torch.cat([table, poses]).pin_memory(), non_blocking=True)
-        if self._out is None:
-            self._out = self._captured()
-        self._graph.replay()
-        refined, agreement = self._out
+        if self._captured is None:
+            self._captured = self._capture()
+        graph, refined, agreement = self._captured
+        graph.replay()
         return refined[:count].clone(), agreement[:count].clone()
 
-    def _captured(self) -> tuple[Tensor, Tensor]:
+    def _capture(self) -> tuple[torch.cuda.CUDAGraph, Tensor, Tensor]:
         device = self._block.device
         side = torch.cuda.Stream(device)
         side.wait_stream(torch.cuda.current_stream(device))
@@ -65,8 +65,9 @@ class Graph:
             for _ in range(_WARM_RUNS):  # what libraries set up at first use cannot be captured
                 self._run()
         torch.cuda.current_stream(device).wait_stream(side)
-        with torch.cuda.graph(self._graph, pool=self._pool):
-            return self._run()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            return graph, *self._run()
 
     def _run(self) -> tuple[Tensor, Tensor]:
         refined = self._steps.refined(self._batch, self._poses, self._iterations)

@@ -91,7 +91,7 @@ def test_inputs_are_those_of_torch(device: torch.device, network: str) -> None:
     assert got.shape == (12, *PACKED)
     assert wanted[:6].any()
     assert wanted[6:].any()
-    assert share_apart(got, wanted, 1e-3) < 1e-3  # pixels on a silhouette, or as near to one pixel as to another
+    assert share_apart(got, wanted, 1e-3) < 3e-3  # pixels on a silhouette, or as near to one pixel as to another
 
 
 def test_a_second_call_does_not_see_the_first(device: torch.device) -> None:
