@@ -20,6 +20,7 @@ from schemas import Frame, Overloaded
 _LOG = logging.getLogger("posestream.estimators")
 MOST_PAIRS = {"cpu": 32, "cuda": 252}
 """Poses a forward of a network, at most; on the CPU larger batches are no faster."""
+_AT_ONCE = 16  # objects that a GPU works on while others are still on their way to it
 Out = TypeVar("Out")
 
 
@@ -47,6 +48,11 @@ class Engine:
         self._looks = make_looks(device, self.steps)
         self.renderer = self._looks.renderer
         self._most = MOST_PAIRS[device.place.type]
+
+    @property
+    def at_once(self) -> int:
+        """How many objects are best followed by one call, where there are more; 0 for all."""
+        return _AT_ONCE if self.device.type == "cuda" else 0
 
     @property
     def calls(self) -> int:
@@ -81,7 +87,7 @@ class Engine:
         )
 
     @torch.inference_mode()
-    def follow(self, groups: Sequence[Group], cam_from_obj: Tensor, iterations: int) -> tuple[Tensor, Tensor]:
+    def follow(self, groups: Sequence[Group], cam_from_obj: Tensor, iterations: int) -> "Pending":
         """``refine``, and ``agreement`` of what comes of it; on a GPU in one launch for up to 64 poses.
 
         Args:
@@ -90,14 +96,13 @@ class Engine:
             iterations: Steps.
 
         Returns:
-            Poses (N, 4, 4) and agreements (N,), float32, on the CPU.
+            Poses and agreements, when the device has them.
 
         Raises:
             Overloaded: No memory for even one pose.
         """
         parts = self._chunked(lambda chunk, poses: self._looks.followed(chunk, poses, iterations), groups, cam_from_obj)
-        both = torch.cat([torch.cat([poses.flatten(1), share[:, None]], dim=1) for poses, share in parts]).cpu()
-        return both[:, :16].reshape(-1, 4, 4), both[:, 16]
+        return Pending(torch.cat([torch.cat([poses.flatten(1), share[:, None]], dim=1) for poses, share in parts]))
 
     @torch.inference_mode()
     def score(self, groups: Sequence[Group], cam_from_obj: Tensor) -> tuple[list[Tensor], Tensor]:
@@ -147,6 +152,27 @@ class Engine:
             raise Overloaded(msg) from error
         self._most = max(1, self._most // 2)
         _LOG.warning("out of memory on %s: batches of at most %d poses from now on", self.device, self._most)
+
+
+class Pending:
+    """Poses that a device is still working on.
+
+    Args:
+        both: (N, 17) float32 on the device: poses row by row, and agreements.
+    """
+
+    def __init__(self, both: Tensor) -> None:
+        self._both = both.to("cpu", non_blocking=True)
+        self._there: torch.cuda.Event | None = None
+        if both.is_cuda:
+            self._there = torch.cuda.Event()
+            self._there.record()
+
+    def result(self) -> tuple[Tensor, Tensor]:
+        """Poses (N, 4, 4) and agreements (N,), float32, on the CPU; waits for them."""
+        if self._there is not None:
+            self._there.synchronize()
+        return self._both[:, :16].reshape(-1, 4, 4), self._both[:, 16]
 
 
 def split(groups: Sequence[Group], most: int) -> Iterator[list[Group]]:

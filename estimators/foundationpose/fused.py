@@ -81,7 +81,7 @@ class FusedRefiner:
         tokens = self._trunk.tokens(pairs)
         asked = nn.functional.linear(tokens, self._in, self._in_bias).split(3 * WIDTH, dim=-1)
         trans, rot = (
-            last(_transformed(layer, tokens, one).float().mean(dim=1))
+            last(_transformed(layer, tokens, one).mean(dim=1, dtype=torch.float32))
             for layer, last, one in zip(self._layers, self._last, asked, strict=True)
         )
         return trans, rot
@@ -99,7 +99,7 @@ class FusedScorer:
         """(N, 512), what is seen of each pose by itself, of (2 N, *``PACKED``)."""
         attention, tokens = self._network.att, self._trunk.tokens(pairs)
         asked = nn.functional.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)
-        return attention.out_proj(_attended(asked).float().mean(dim=1).to(tokens.dtype))
+        return attention.out_proj(_attended(asked).mean(dim=1, dtype=torch.float32).to(tokens.dtype))
 
     def rank(self, features: Tensor) -> Tensor:
         """See ``ScoreNet.rank``."""

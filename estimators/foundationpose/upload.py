@@ -1,4 +1,4 @@
-"""Frames to a GPU: one copy each, all filtered in one go."""
+"""Frames to a GPU: one copy for some frames, beside the work that goes on there, and all filtered in one go."""
 
 import ctypes
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _ALIGNED = 16
 
 
 class Uploader:
-    """Takes frames to a device by way of memory that the GPU reads by itself, which is kept.
+    """Takes frames to a device by way of memory that the GPU reads by itself.
 
     Args:
         device: A CUDA device, or the CPU for tests.
@@ -24,39 +24,42 @@ class Uploader:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._staged = torch.empty(0, dtype=torch.uint8)
-        self._copied: torch.cuda.Event | None = None
+        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
 
     def __call__(self, frames: Sequence[Frame]) -> list[Scene]:
         """Scenes of frames; numbers in their depth that are not finite count as unknown. Nothing is waited for."""
         sizes = [(frame.camera.height, frame.camera.width) for frame in frames]
-        starts = np.cumsum([0, *(_aligned(height * width * 7) for height, width in sizes)])
-        staged = self._room(int(starts[-1]))
-        there = torch.empty(int(starts[-1]), dtype=torch.uint8, device=self._device)
-        raw: list[tuple[Tensor, Tensor]] = []
-        for frame, (height, width), start in zip(frames, sizes, starts[:-1].tolist(), strict=True):
-            middle, end = start + 4 * height * width, start + 7 * height * width
+        starts = np.cumsum([0, *(_aligned(height * width * 7) for height, width in sizes)]).tolist()
+        staged = torch.empty(starts[-1], dtype=torch.uint8, pin_memory=self._stream is not None)
+        depths: list[Tensor] = []
+        colors: list[Tensor] = []
+        for frame, (height, width), start in zip(frames, sizes, starts[:-1], strict=True):
+            middle = start + 4 * height * width
             if frame.depth_m is None:
                 staged[start:middle] = 0
             else:
                 staged[start:middle].copy_(_bytes(frame.depth_m))
-            staged[middle:end].copy_(_bytes(frame.rgb))
-            there[start:end].copy_(staged[start:end], non_blocking=True)
-            depth = there[start:middle].view(torch.float32).view(height, width)
-            raw.append((depth, there[middle:end].view(height, width, 3)))
-        if self._device.type == "cuda":
-            self._copied = torch.cuda.Event()
-            self._copied.record()
-        smooth = filter_there([depth for depth, _ in raw])
-        return [Scene(rgb, depth, frame.camera.K) for frame, (_, rgb), depth in zip(frames, raw, smooth, strict=True)]
+            staged[middle : middle + 3 * height * width].copy_(_bytes(frame.rgb))
+        there = self._copied(staged)
+        for (height, width), start in zip(sizes, starts[:-1], strict=True):
+            middle, end = start + 4 * height * width, start + 7 * height * width
+            depths.append(there[start:middle].view(torch.float32).view(height, width))
+            colors.append(there[middle:end].view(height, width, 3))
+        smooth = filter_there(depths)
+        return [
+            Scene(rgb, depth, frame.camera.K) for frame, rgb, depth in zip(frames, colors, smooth, strict=True)
+        ]
 
-    def _room(self, size: int) -> Tensor:
-        """Memory of at least so many bytes that no copy reads from any more."""
-        if self._copied is not None:
-            self._copied.synchronize()
-        if len(self._staged) < size:
-            self._staged = torch.empty(size, dtype=torch.uint8, pin_memory=self._device.type == "cuda")
-        return self._staged
+    def _copied(self, staged: Tensor) -> Tensor:
+        """The same on the device; what is queued there afterwards waits for it, what was before does not hold it up."""
+        if self._stream is None:
+            return staged
+        with torch.cuda.stream(self._stream):
+            there = staged.to(self._device, non_blocking=True)
+        current = torch.cuda.current_stream(self._device)
+        current.wait_stream(self._stream)
+        there.record_stream(current)
+        return there
 
 
 def _aligned(size: int) -> int:

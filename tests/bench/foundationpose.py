@@ -89,7 +89,7 @@ class Bench:
         self.rows[-1]["around"] = step / bare
         self.time("agreement", batch, lambda: engine.agreement(group, there))
         self.time("score", batch, lambda: engine.score(group, there))
-        self.time("follow", batch, lambda: engine.follow(group, poses, 2))
+        self.time("follow", batch, lambda: engine.follow(group, poses, 2).result())
 
     def track(self, streams: int, objects: int) -> None:
         """A round of so many streams of so many objects, two iterations, from frames to estimates."""

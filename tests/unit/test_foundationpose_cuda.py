@@ -36,7 +36,7 @@ def test_a_graph_gives_what_its_steps_give(engine: Engine, groups: list[Group], 
     agreement = engine.agreement(groups, wanted)
     before = engine.calls
     for _ in range(2):  # captured, then replayed
-        got, share = engine.follow(groups, poses(), iterations)
+        got, share = engine.follow(groups, poses(), iterations).result()
         assert (got - wanted.cpu()).abs().max() < 2e-3  # a batch of another size is rounded otherwise
         assert (share - agreement.cpu()).abs().max() < 0.02
     assert engine.calls - before == 2 * iterations
@@ -44,17 +44,17 @@ def test_a_graph_gives_what_its_steps_give(engine: Engine, groups: list[Group], 
 
 def test_graphs_do_not_mix_their_poses_up(engine: Engine, groups: list[Group]) -> None:
     """Every number of poses, with other poses, one after the other: each is as alone."""
-    alone = [engine.follow([one], poses()[k : k + 1], 1)[0] for k, one in enumerate(_singles(groups))]
+    alone = [engine.follow([one], poses()[k : k + 1], 1).result()[0] for k, one in enumerate(_singles(groups))]
     for count in (1, 3, 5, 6):
-        together, _ = engine.follow(_singles(groups)[:count], poses()[:count], 1)
+        together, _ = engine.follow(_singles(groups)[:count], poses()[:count], 1).result()
         assert (together - torch.cat(alone[:count])).abs().max() < 2e-3
 
 
 def test_more_poses_than_the_largest_graph_takes(engine: Engine, groups: list[Group]) -> None:
     one, count = groups[0], SIZES[-1] + 3
     many = Group(one.scene, one.mesh, one.diameter_m, count)
-    together, share = engine.follow([many], poses()[:1].repeat(count, 1, 1), 1)
-    alone, _ = engine.follow([Group(one.scene, one.mesh, one.diameter_m, 1)], poses()[:1], 1)
+    together, share = engine.follow([many], poses()[:1].repeat(count, 1, 1), 1).result()
+    alone, _ = engine.follow([Group(one.scene, one.mesh, one.diameter_m, 1)], poses()[:1], 1).result()
     assert together.shape == (count, 4, 4)
     assert share.shape == (count,)
     assert (together - alone).abs().max() < 2e-3

@@ -1,13 +1,14 @@
-"""``estimators.foundationpose.depth``'s filters as warp kernels: the same operations, a thread a pixel of any picture."""
+"""``depth``'s filters as warp kernels: the same operations, a thread a pixel of any picture."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from estimators.foundationpose.depth import FARTHEST_M, NEAREST_M, RADIUS_PX
+from estimators.foundationpose.depth import FARTHEST_M, NEAREST_M, RADIUS_PX, WEIGHTS
 from estimators.foundationpose.rendering.warp import launch
 
 wp.set_module_options({"enable_backward": False})
@@ -47,7 +48,7 @@ def erode(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32]):
 
 
 @wp.kernel
-def smooth(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32]):
+def smooth(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32], weights_px: wp.array2d[wp.float32]):
     """See ``depth.smoothed``: of each row's second picture into its third."""
     n, pixel = wp.tid()
     height, width = sizes[n, 0], sizes[n, 1]
@@ -65,14 +66,13 @@ def smooth(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32]):
                 total += depth[y, x]
                 count += 1.0
     mean = total / wp.max(count, 1.0)
-    center, weights = depth[v, u], float(0.0)
+    weights = float(0.0)
     total = float(0.0)
     for x in range(left, right):
         for y in range(top, bottom):
             d = depth[y, x]
             if valid(d) and wp.abs(d - mean) < 0.01:
-                apart = float((x - u) * (x - u) + (y - v) * (y - v))
-                weight = wp.exp(-apart / 8.0 - (center - d) * (center - d) / 2.0e10)
+                weight = weights_px[y - v + _RADIUS, x - u + _RADIUS]
                 total += weight * d
                 weights += weight
     if weights > 0.0:
@@ -87,12 +87,21 @@ def filter_there(depths_m: Sequence[Tensor]) -> list[Tensor]:
     wp.init()
     device = depths_m[0].device
     sources = [depth.contiguous() for depth in depths_m]
-    between, out = ([torch.empty_like(depth) for depth in sources] for _ in range(2))
+    counts = [depth.numel() for depth in sources]
+    memory = torch.empty(2, sum(counts), device=device)
+    between, out = (
+        [part.view(depth.shape) for part, depth in zip(half.split(counts), sources, strict=True)] for half in memory
+    )
     rows = [[a.data_ptr(), b.data_ptr(), c.data_ptr()] for a, b, c in zip(sources, between, out, strict=True)]
     pointers = torch.tensor(rows, dtype=torch.int64, device=device)
     sizes = torch.tensor([depth.shape for depth in sources], dtype=torch.int32, device=device)
     inputs: list[Any] = [wp.from_torch(pointers, wp.uint64), wp.from_torch(sizes)]
-    dim = (len(sources), max(depth.numel() for depth in sources))
-    for kernel in (erode, smooth):
-        launch(kernel, dim, inputs, device)
+    dim = (len(sources), max(counts))
+    launch(erode, dim, inputs, device)
+    launch(smooth, dim, [*inputs, wp.from_torch(_weights(device))], device)
     return out
+
+
+@cache
+def _weights(device: torch.device) -> Tensor:
+    return torch.tensor(WEIGHTS, device=device)

@@ -12,8 +12,7 @@ from estimators.foundationpose.rendering import kernels
 from estimators.foundationpose.rendering.tables import Row, Tables, packed
 from estimators.foundationpose.surface import Surface
 
-_THREADS = 1 << 16  # of a drawing, at least: fewer leave a GPU idle
-_MOST_SLICES = 32
+_THREADS = 1 << 17  # of a drawing, at least: fewer leave a GPU idle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +91,7 @@ def cover(eyes: Sequence[Any], nearest: Tensor, faces: int) -> None:
     """
     count, height, _ = nearest.shape
     nearest.fill_(int(kernels.NOTHING))
-    slices = min(max(1, _THREADS // (count * faces)), _MOST_SLICES, height)
+    slices = min(max(1, _THREADS // (count * faces)), height)
     inputs = [*eyes, slices, wp.from_torch(nearest)]
     launch(kernels.cover, (count, slices, faces), inputs, nearest.device)
 
