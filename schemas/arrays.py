@@ -25,6 +25,10 @@ def checked(name: str, array: object, shape: tuple[int | None, ...], dtype: DTyp
         ValueError: Other shape, or elements that cannot become ``dtype``.
     """
     given = np.asarray(array)
+    if given.dtype == dtype and given.shape == shape and given.flags.c_contiguous:  # nearly always: the rest is slower
+        fixed = given.view()
+        fixed.flags.writeable = False
+        return fixed
     if given.ndim != len(shape) or any(w is not None and w != g for w, g in zip(shape, given.shape, strict=True)):
         wanted = tuple("any" if size is None else size for size in shape)
         msg = f"{name}: expected shape {wanted}, got {given.shape}"

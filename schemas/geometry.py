@@ -10,6 +10,14 @@ from schemas.arrays import Array, checked_finite
 _ORTHONORMAL_TOLERANCE = 1e-4  # float32 producers and rounded text files stay well below it
 
 
+def _faults(rotation: Array) -> tuple[float, float]:
+    """How far R R^T is from the identity, and the determinant; written out, as a pose is made for every result."""
+    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    lengths = abs(a * a + b * b + c * c - 1), abs(d * d + e * e + f * f - 1), abs(g * g + h * h + i * i - 1)
+    angles = abs(a * d + b * e + c * f), abs(a * g + b * h + c * i), abs(d * g + e * h + f * i)
+    return max(*lengths, *angles), a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Pose:
     """A rigid transform, named ``target_from_source``: ``cam_from_obj`` takes object points to the camera.
@@ -24,8 +32,8 @@ class Pose:
 
     def __post_init__(self) -> None:
         rotation = checked_finite("rotation", self.rotation, (3, 3))
-        error = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
-        if error > _ORTHONORMAL_TOLERANCE or np.linalg.det(rotation) < 0:
+        error, determinant = _faults(rotation)
+        if error > _ORTHONORMAL_TOLERANCE or determinant < 0:
             msg = f"rotation: expected an orthonormal matrix of determinant 1, got an error of {error:.2g}"
             raise ValueError(msg)
         object.__setattr__(self, "rotation", rotation)

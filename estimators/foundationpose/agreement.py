@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-_INLIER_M, _INLIER_PER_M2 = 0.010, 0.008  # noise of depth cameras grows with the square of the distance
+INLIER_M, INLIER_PER_M2 = 0.010, 0.008
+"""How far apart measured and drawn may be; noise of depth cameras grows with the square of the distance."""
 _OCCLUDED = 0.25  # what is hidden speaks a little against a pose, what the camera sees through speaks fully
 _LEAST_KNOWN = 0.05  # of what is drawn
 _LEAST_PX = 30
@@ -25,13 +26,14 @@ def agreement_of(rendered_m: Tensor, observed_m: Tensor) -> Tensor:
     drawn = rendered_m > 0
     known = drawn & (observed_m > 0)
     gap = observed_m - rendered_m
-    limit = _INLIER_M + _INLIER_PER_M2 * rendered_m**2
+    limit = INLIER_M + INLIER_PER_M2 * rendered_m**2
+    kinds = [drawn, known, known & (gap.abs() <= limit), known & (gap < -limit), known & (gap > limit)]
+    return share_of(torch.stack([kind.sum(dim=(1, 2)) for kind in kinds], dim=1))
 
-    def count(where: Tensor) -> Tensor:
-        return (known & where).sum(dim=(1, 2)).float()
 
-    inlier, hidden, through = count(gap.abs() <= limit), count(gap < -limit), count(gap > limit)
+def share_of(tally: Tensor) -> Tensor:
+    """The same of counted pixels (N, 5): drawn, measured of these, and of those inlier, hidden, seen through."""
+    drawn, known, inlier, hidden, through = tally.float().unbind(1)
     share = inlier / (inlier + through + _OCCLUDED * hidden).clamp(min=1.0)
-    pixels, measured = drawn.sum(dim=(1, 2)), known.sum(dim=(1, 2))
-    enough = (measured >= _LEAST_PX) & (measured >= _LEAST_KNOWN * pixels)
-    return torch.where(enough, share, 0.0)
+    enough = (known >= _LEAST_PX) & (known >= _LEAST_KNOWN * drawn)
+    return share * enough

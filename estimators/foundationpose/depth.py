@@ -17,8 +17,8 @@ _STEP, _LONELY = _F(0.001), _F(0.8)
 _ALIKE = _F(0.01)
 _BEYOND = _F(-np.inf)  # the image
 _OFFSETS = np.arange(-RADIUS_PX, RADIUS_PX + 1)
-# of the window's pixels, sigma 2 px; the reference's second sigma, of depth, is 100 km, which changes no weight
-_WEIGHTS = np.exp(-(_OFFSETS[:, None] ** 2 + _OFFSETS**2) / np.float32(8)).astype(np.float32)
+WEIGHTS = np.exp(-(_OFFSETS[:, None] ** 2 + _OFFSETS**2) / np.float32(8)).astype(np.float32)
+"""Of the window's pixels, sigma 2 px; the reference's second sigma, of depth, is 100 km, which changes no weight."""
 
 
 def filtered(depth_m: Array) -> Array:
@@ -93,7 +93,7 @@ def _smooth(padded: Array, out: Array) -> None:
         total[:], weights[:] = _F(0), _F(0)
         for x in range(SIDE_PX):
             for y in range(SIDE_PX):
-                row, weight = padded[v + y], _WEIGHTS[y, x]
+                row, weight = padded[v + y], WEIGHTS[y, x]
                 for u in range(width):
                     d = row[u + x]
                     counts = (d >= _NEAR) & (d < _FAR) & (abs(d - mean[u]) < _ALIKE)

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +10,9 @@ import torch
 
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.engine import Engine
-from estimators.foundationpose.follow import Followed, estimate_of, follow
+from estimators.foundationpose.follow import estimate_of, follow
 from estimators.foundationpose.judge import score_of
+from estimators.foundationpose.look import Followed
 from estimators.foundationpose.memory import Memory
 from estimators.foundationpose.model import ObjectModel, make_model, tensor_of
 from estimators.foundationpose.options import GEOMETRIC, Options
@@ -81,7 +82,8 @@ class FoundationPoseEstimator:
 
     def register(self, frame: Frame, objects: Sequence[str]) -> Estimates:
         """See ``Estimator.register``; without a mask, pieces of the scene of the object's size are tried."""
-        view, models = self._view(frame), self._jobs[frame.job_id]
+        _check_depth([frame])
+        (view,), models = self._views([frame]), self._jobs[frame.job_id]
         wanted = [Wanted(models[name], view, _places(name, models[name], view)) for name in objects]
         found = register(self.engine, wanted)
         out: dict[str, Estimate] = {}
@@ -94,7 +96,8 @@ class FoundationPoseEstimator:
 
     def adopt(self, frame: Frame, poses: Mapping[str, Pose]) -> Estimates:
         """See ``Estimator.adopt``."""
-        view, models = self._view(frame), self._jobs[frame.job_id]
+        _check_depth([frame])
+        (view,), models = self._views([frame]), self._jobs[frame.job_id]
         groups = [models[name].group(view.scene) for name in poses]
         centred = tensor_of([models[name].centred(pose) for name, pose in poses.items()], self.engine.device)
         agreements = self.engine.agreement(groups, centred).tolist() if groups else []
@@ -106,20 +109,40 @@ class FoundationPoseEstimator:
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
         """See ``Estimator.track``."""
-        items: list[Followed] = []
-        for frame, prior in zip(frames, priors, strict=True):
-            view, models = self._view(frame), self._jobs[frame.job_id]
-            for name, estimate in prior.items():
-                memory = Memory.unpack(estimate.memory) or Memory(trusted=estimate.cam_from_obj)
-                items.append(Followed(models[name], view, estimate, memory))
-        found = iter(follow(self.engine, items))
+        _check_depth(frames)
+        found = iter(follow(self.engine, self._parts(frames, priors)))
         return [{name: next(found) for name in prior} for prior in priors]
 
-    def _view(self, frame: Frame) -> View:
+    def _parts(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> Iterator[list[Followed]]:
+        """The objects of some frames at a time, as many as the device is best given at once."""
+        for part in parts_of([len(prior) for prior in priors], self.engine.at_once):
+            items: list[Followed] = []
+            for view, prior in zip(self._views(frames[part]), priors[part], strict=True):
+                models = self._jobs[view.frame.job_id]
+                for name, estimate in prior.items():
+                    memory = Memory.unpack(estimate.memory) or Memory(trusted=estimate.cam_from_obj)
+                    items.append(Followed(models[name], view, estimate, memory))
+            yield items
+
+    def _views(self, frames: Sequence[Frame]) -> list[View]:
+        return [View(frame, scene) for frame, scene in zip(frames, self.engine.scenes(frames), strict=True)]
+
+
+def parts_of(counts: Sequence[int], at_once: int) -> Iterator[slice]:
+    """Frames with so many objects each, cut into parts of about ``at_once`` objects; 0 for all in one."""
+    least = sum(counts) / max(1, -(-sum(counts) // at_once)) if at_once else float("inf")
+    start = 0
+    for end in range(1, len(counts) + 1):
+        if sum(counts[start:end]) >= least or end == len(counts):
+            yield slice(start, end)
+            start = end
+
+
+def _check_depth(frames: Sequence[Frame]) -> None:
+    for frame in frames:
         if frame.depth_m is None:
             msg = f"frame {frame.seq} of job {frame.job_id}: foundationpose needs depth, the frame has none"
             raise BadMessage(msg, "frame")
-        return View(frame, self.engine.device)
 
 
 def _places(name: str, model: ObjectModel, view: View) -> list[Array]:

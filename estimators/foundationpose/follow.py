@@ -1,7 +1,8 @@
 """Following objects from frame to frame, all of all streams in one batch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
 
 from estimators.foundationpose.engine import Engine
 from estimators.foundationpose.judge import (
@@ -14,52 +15,37 @@ from estimators.foundationpose.judge import (
     registered,
     wants_scorer,
 )
+from estimators.foundationpose.look import Followed, Look, Seen
 from estimators.foundationpose.memory import Memory
-from estimators.foundationpose.model import ObjectModel, poses_of, tensor_of
+from estimators.foundationpose.model import ObjectModel
 from estimators.foundationpose.register import Registration, Wanted, register
-from estimators.foundationpose.starts import View, places_of
+from estimators.foundationpose.starts import places_of
 from estimators.foundationpose.symmetry import nearest_equal
-from schemas import Estimate, Pose, State
+from schemas import Estimate, State
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Followed:
-    """One object of one frame.
+def follow(engine: Engine, parts: Iterable[Sequence[Followed]]) -> list[Estimate]:
+    """The estimates of objects in their next frames.
 
-    Attributes:
-        model: It.
-        view: The frame.
-        prior: Its last estimate.
-        memory: That of the prior.
-    """
-
-    model: ObjectModel
-    view: View
-    prior: Estimate
-    memory: Memory
-
-    @property
-    def is_recalled(self) -> bool:
-        """Whether it goes through the batch: followed, or looked for where it was last."""
-        if self.prior.cam_from_obj is None:
-            return False
-        return self.prior.state is not State.LOST or self.memory.unseen <= RECALL
-
-
-def follow(engine: Engine, items: Sequence[Followed]) -> list[Estimate]:
-    """The estimates of objects in their next frames: one call of the refiner an iteration for all of them.
+    Args:
+        engine: Of the networks.
+        parts: The objects, as many at a time as go through the refiner in one batch; all are queued before the first
+            is waited for.
 
     Raises:
         Overloaded: No memory for it now; nothing is lost by asking again.
     """
-    recalled = [k for k, item in enumerate(items) if item.is_recalled]
-    seen = dict(zip(recalled, _look(engine, [items[k] for k in recalled]), strict=True))
+    looks = [Look(engine, part) for part in parts]
+    items = [item for look in looks for item in look.items]
     out: list[Estimate | None] = []
-    for k, item in enumerate(items):
-        if item.prior.state is not State.LOST:
-            out.append(followed(item.prior, item.memory, seen[k], loss=item.model.options.loss))
-        else:
-            out.append(found_again(item.memory, seen[k]) if k in seen else None)
+    doubted: dict[int, Seen] = {}
+    for look in looks:
+        for item, seen in zip(look.items, look.answers(), strict=True):
+            if seen is not None and _wants_scorer(item, seen):
+                doubted[len(out)] = seen
+            out.append(_judged(item, None if seen is None else seen.outcome))
+    for k, outcome in _scored(engine, doubted):
+        out[k] = _judged(items[k], outcome)
     missing = [k for k, estimate in enumerate(out) if estimate is None]
     again = _search(engine, [items[k] for k in missing])
     for k, estimate in zip(missing, again, strict=True):
@@ -67,29 +53,26 @@ def follow(engine: Engine, items: Sequence[Followed]) -> list[Estimate]:
     return [estimate for estimate in out if estimate is not None]
 
 
-def _look(engine: Engine, items: Sequence[Followed]) -> list[Outcome]:
-    """Refine from the priors' poses, and see what speaks for the results."""
-    starts = [item.model.centred(_pose(item.prior)) for item in items]
-    groups = [item.model.group(item.view.scene) for item in items]
-    poses = tensor_of(starts, engine.device)
-    for iterations in sorted({item.model.options.iterations for item in items}):
-        own = [k for k, item in enumerate(items) if item.model.options.iterations == iterations]
-        poses[own] = engine.refine([groups[k] for k in own], poses[own], iterations)
-    agreements = engine.agreement(groups, poses).tolist() if items else []
-    asked = [
-        k for k, item in enumerate(items) if wants_scorer(item.memory, agreements[k], item.model.options.score_every)
-    ]
-    logits: dict[int, float] = {}
-    if asked:
-        logits = dict(zip(asked, engine.score([groups[k] for k in asked], poses[asked])[1].tolist(), strict=True))
-    moved = [
-        nearest_equal(pose, item.model.symmetries, start)
-        for pose, item, start in zip(poses_of(poses), items, starts, strict=True)
-    ]
-    return [
-        Outcome(item.model.uncentred(pose), agreements[k], logits.get(k))
-        for k, (pose, item) in enumerate(zip(moved, items, strict=True))
-    ]
+def _wants_scorer(item: Followed, seen: Seen) -> bool:
+    return wants_scorer(item.memory, seen.outcome.agreement, item.model.options.score_every)
+
+
+def _scored(engine: Engine, doubted: Mapping[int, Seen]) -> list[tuple[int, Outcome]]:
+    """The outcomes of some objects with the scorer's word on them."""
+    if not doubted:
+        return []
+    poses = torch.stack([seen.centred for seen in doubted.values()]).to(engine.device)
+    _, alone = engine.score([seen.group for seen in doubted.values()], poses)
+    return [(k, seen.scored(logit)) for (k, seen), logit in zip(doubted.items(), alone.tolist(), strict=True)]
+
+
+def _judged(item: Followed, outcome: Outcome | None) -> Estimate | None:
+    """The estimate of an object; None of a lost one that is not seen where it was."""
+    if outcome is None:
+        return None
+    if item.prior.state is State.LOST:
+        return found_again(item.memory, outcome)
+    return followed(item.prior, item.memory, outcome, loss=item.model.options.loss)
 
 
 def _search(engine: Engine, items: Sequence[Followed]) -> list[Estimate]:
@@ -129,10 +112,3 @@ def estimate_of(found: Registration | None, model: ObjectModel, memory: Memory |
     if memory is not None and memory.trusted is not None:
         pose = nearest_equal(pose, model.symmetries, model.centred(memory.trusted))
     return registered(found, model.uncentred(pose), memory, loss=model.options.loss)
-
-
-def _pose(estimate: Estimate) -> Pose:
-    if estimate.cam_from_obj is None:
-        msg = "prior: expected a pose to follow, got none"
-        raise ValueError(msg)
-    return estimate.cam_from_obj

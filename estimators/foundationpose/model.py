@@ -50,11 +50,11 @@ class ObjectModel:
 
     def centred(self, cam_from_obj: Pose) -> Pose:
         """The pose of the mesh about its centre."""
-        return cam_from_obj @ Pose(np.eye(3), self.surface.center_m)
+        return shifted(cam_from_obj, self.surface.center_m)
 
     def uncentred(self, cam_from_centred: Pose) -> Pose:
         """The other way."""
-        return cam_from_centred @ Pose(np.eye(3), -self.surface.center_m)
+        return shifted(cam_from_centred, -self.surface.center_m)
 
 
 def make_model(item: JobObject, options: Options, renderer: CropRenderer, drawn: CpuRenderer) -> ObjectModel:
@@ -77,6 +77,11 @@ def make_model(item: JobObject, options: Options, renderer: CropRenderer, drawn:
     return ObjectModel(item, surface, renderer.upload(surface), symmetries, rotations, geometric, options)
 
 
+def shifted(cam_from_obj: Pose, by_m: Array) -> Pose:
+    """The pose of an object whose origin is moved, in its own axes."""
+    return Pose(cam_from_obj.rotation, cam_from_obj.rotation @ by_m + cam_from_obj.translation_m)
+
+
 def tensor_of(poses: list[Pose], device: torch.device) -> Tensor:
     """(N, 4, 4) float32 on a device."""
     matrices = np.stack([pose.matrix() for pose in poses]) if poses else np.zeros((0, 4, 4))
@@ -85,8 +90,11 @@ def tensor_of(poses: list[Pose], device: torch.device) -> Tensor:
 
 def poses_of(matrices: Tensor) -> list[Pose]:
     """The poses of (N, 4, 4) matrices, their rotations made orthonormal in float64."""
-    out: list[Pose] = []
-    for matrix in matrices.cpu().double().numpy():
-        u, _, vt = np.linalg.svd(matrix[:3, :3])
-        out.append(Pose(u @ vt, matrix[:3, 3]))
-    return out
+    return [Pose(rotation, place_m) for rotation, place_m in zip(*rigid(matrices), strict=True)]
+
+
+def rigid(matrices: Tensor) -> tuple[Array, Array]:
+    """(N, 3, 3) rotations, made orthonormal, and (N, 3) places of (N, 4, 4) matrices, float64."""
+    given = matrices.cpu().double().numpy()
+    u, _, vt = np.linalg.svd(given[:, :3, :3])
+    return u @ vt, given[:, :3, 3]

@@ -1,6 +1,8 @@
-"""One frame where the networks are."""
+"""Frames where the networks are."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,19 +13,19 @@ from schemas import Frame
 from schemas.arrays import Array
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Scene:
     """A frame's colour, filtered depth and camera on the device of the networks.
 
     Attributes:
-        rgb: (3, H, W) float32, 0 to 255.
+        pixels: (H, W, 3) uint8.
         depth_m: (H, W) float32, filtered, 0 where unknown.
-        K: (3, 3) float64 intrinsics.
+        camera: (3, 3) float64 intrinsics, numpy.
     """
 
-    rgb: Tensor
+    pixels: Tensor
     depth_m: Tensor
-    K: Tensor
+    camera: Array
 
     @staticmethod
     def of(rgb: Array, depth_m: Array, K: Array, device: torch.device) -> "Scene":
@@ -35,38 +37,37 @@ class Scene:
             K: (3, 3) float64.
             device: Of the networks.
         """
-        depth = torch.tensor(np.asarray(depth_m, np.float32), device=device)
-        return Scene(_planes(rgb, device), depth, torch.tensor(K, dtype=torch.float64, device=device))
-
-    @staticmethod
-    def of_frame(frame: Frame, device: torch.device) -> "Scene":
-        """A frame, its depth filtered where the networks are.
-
-        Numbers in its depth that are not finite count as unknown.
-        """
-        depth_m = known_depth(frame)
-        if device.type == "cpu":
-            return Scene.of(frame.rgb, filtered(depth_m), frame.camera.K, device)
-        from estimators.foundationpose.rendering.depth_kernels import filtered_there
-
-        smooth = filtered_there(torch.tensor(depth_m, device=device))
-        return Scene(_planes(frame.rgb, device), smooth, torch.tensor(frame.camera.K, device=device))
+        depth = torch.tensor(np.ascontiguousarray(depth_m, np.float32), device=device)
+        return Scene(torch.tensor(rgb, device=device), depth, np.asarray(K, np.float64))
 
     @property
     def size(self) -> tuple[int, int]:
         """Height and width in pixels."""
         return self.depth_m.shape[0], self.depth_m.shape[1]
 
+    @cached_property
+    def rgb(self) -> Tensor:
+        """(3, H, W) float32, 0 to 255."""
+        return self.pixels.permute(2, 0, 1).float().contiguous()
+
+    @cached_property
+    def K(self) -> Tensor:
+        """(3, 3) float64 intrinsics on the device."""
+        return torch.tensor(self.camera, device=self.pixels.device)
+
+
+def scenes_on_cpu(frames: Sequence[Frame]) -> list[Scene]:
+    """Frames whose depth is filtered; see ``upload.Uploader`` for a GPU."""
+    cpu = torch.device("cpu")
+    return [Scene.of(frame.rgb, filtered(known_depth(frame)), frame.camera.K, cpu) for frame in frames]
+
 
 def known_depth(frame: Frame) -> Array:
     """(H, W) float32 depth of a frame, 0 where it is unknown, missing or not finite."""
     if frame.depth_m is None:
         return np.zeros((frame.camera.height, frame.camera.width), np.float32)
-    if np.isfinite(frame.depth_m.sum()):
+    with np.errstate(invalid="ignore"):
+        whole = np.isfinite(frame.depth_m.sum())
+    if whole:
         return frame.depth_m
     return np.nan_to_num(frame.depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-
-
-def _planes(rgb: Array, device: torch.device) -> Tensor:
-    """(3, H, W) float32 of (H, W, 3) uint8."""
-    return torch.tensor(rgb, device=device).permute(2, 0, 1).float().contiguous()

@@ -3,7 +3,6 @@
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from estimators.foundationpose.depth import guess_translation, points_of
 from estimators.foundationpose.model import ObjectModel
@@ -33,9 +32,8 @@ class View:
         scene: On the device of the networks.
     """
 
-    def __init__(self, frame: Frame, device: torch.device) -> None:
-        self.frame = frame
-        self.scene = Scene.of_frame(frame, device)
+    def __init__(self, frame: Frame, scene: Scene) -> None:
+        self.frame, self.scene = frame, scene
 
     @cached_property
     def images(self) -> FrameImages:

@@ -24,11 +24,7 @@ from rich.table import Table
 
 from estimators.foundationpose.device import PRECISIONS, Device
 from estimators.foundationpose.estimator import FoundationPoseEstimator
-from estimators.foundationpose.inputs import refine_inputs
-from estimators.foundationpose.observed import observed_by_refiner
-from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.starts import starts_of
-from estimators.foundationpose.window import crop_from_image, drawn_window
 from estimators.mesh import load_mesh
 from schemas import Camera, Estimate, Frame, Job, JobObject, State
 from tests.golden.foundationpose_golden import write_recipe_weights
@@ -79,37 +75,33 @@ class Bench:
 
     def stages(self, batch: int) -> None:
         """One step of the refiner, piece by piece, for so many poses in one frame."""
-        engine, model = self.engine, self.made._jobs["track"]["box"]
-        self.time("scene", 1, lambda: Scene.of_frame(self.frame, engine.device))
-        scene = Scene.of_frame(self.frame, engine.device)
-        poses = torch.tensor(AT.matrix(), dtype=torch.float32, device=engine.device).repeat(batch, 1, 1)
-        group = model.group(scene, batch)
-        K = scene.K.expand(batch, 3, 3)
-        size_m = torch.tensor(model.surface.diameter_m, dtype=torch.float64, device=engine.device)
-        crop = crop_from_image(poses[:, :3, 3], K, size_m, 1.2)
-        window = drawn_window(crop)
-        rendered, observed = refine_inputs([group], poses, engine.renderer, 1.2)
-        inputs = engine._input(rendered), engine._input(observed)
+        engine, steps, model = self.engine, self.engine.steps, self.made._jobs["track"]["box"]
+        self.time("scene", 1, lambda: engine.scenes([self.frame]))
+        scene = engine.scenes([self.frame])[0]
+        poses = torch.tensor(AT.matrix(), dtype=torch.float32).repeat(batch, 1, 1)
+        there, group = poses.to(engine.device), [model.group(scene, batch)]
+        looked = engine._looks.batch(group)
         with torch.inference_mode():
-            bare = self.time("forward", batch, lambda: engine._refiner(*inputs))
-        self.time("render", batch, lambda: engine.renderer.render(model.mesh, poses, K.float(), window, (160, 160)))
-        self.time("observe", batch, lambda: observed_by_refiner(scene, crop))
-        self.time("inputs", batch, lambda: refine_inputs([group], poses, engine.renderer, 1.2))
-        step = self.time("refine step", batch, lambda: engine.refine([group], poses, 1))
+            inputs = looked.refine_input(there).clone()
+            bare = self.time("forward", batch, lambda: steps._refiner(inputs))
+            self.time("inputs", batch, lambda: looked.refine_input(there))
+            step = self.time("refine step", batch, lambda: engine.refine(group, there, 1))
         self.rows[-1]["around"] = step / bare
-        self.time("agreement", batch, lambda: engine.agreement([group], poses))
-        self.time("score", batch, lambda: engine.score([group], poses))
+        self.time("agreement", batch, lambda: engine.agreement(group, there))
+        self.time("score", batch, lambda: engine.score(group, there))
+        self.time("follow", batch, lambda: engine.follow(group, poses, 2).result())
 
-    def track(self, batch: int) -> None:
-        """A round of so many streams of one object, two iterations, from frames to estimates."""
-        names = [f"stream-{k}" for k in range(batch)]
-        for name in names:
-            self.made._jobs[name] = self.made._jobs["track"]
+    def track(self, streams: int, objects: int) -> None:
+        """A round of so many streams of so many objects, two iterations, from frames to estimates."""
+        models = {f"box-{k}": self.made._jobs["track"]["box"] for k in range(objects)}
+        names = [f"stream-{k}" for k in range(streams)]
+        self.made._jobs |= dict.fromkeys(names, models)
         frames = [replace(self.frame, job_id=name) for name in names]
-        priors = [{"box": Estimate(AT, 1.0, State.TRACKED)} for _ in names]
-        ms = self.time("track", batch, lambda: self.made.track(frames, priors))
+        priors = [dict.fromkeys(models, Estimate(AT, 1.0, State.TRACKED)) for _ in names]
+        count = streams * objects
+        ms = self.time(f"track {streams} x {objects}", count, lambda: self.made.track(frames, priors))
         self.rows[-1] |= {
-            "per_s": 1000 * batch / ms,
+            "per_s": 1000 * count / ms,
             "launches": self._launches(lambda: self.made.track(frames, priors)),
         }
 
@@ -118,7 +110,7 @@ class Bench:
         self.job("register", search=search)
         frame = replace(self.frame, job_id="register")
         model = self.made._jobs["register"]["box"]
-        count = len(starts_of(model, [(frame.masks or {})["box"]], self.made._view(frame)))
+        count = len(starts_of(model, [(frame.masks or {})["box"]], self.made._views([frame])[0]))
         self.time(f"register {search}", count, lambda: self.made.register(frame, ["box"]), repeats=1)
 
     def _synchronised(self, call: Callable[[], object]) -> float:
@@ -129,15 +121,15 @@ class Bench:
         return (self._clock() - started_s) * 1e3
 
     def _launches(self, call: Callable[[], object]) -> int | None:
-        """Kernels that a call starts on the GPU; None on the CPU."""
+        """How often a call starts something on the GPU, a whole graph counting once; None on the CPU."""
         if self.engine.device.type != "cuda":
             return None
         from torch.profiler import ProfilerActivity, profile
 
-        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+        with profile(activities=[ProfilerActivity.CUDA], acc_events=True) as seen:
             call()
             torch.cuda.synchronize()
-        return sum(event.count for event in seen.key_averages() if event.device_type == torch.autograd.DeviceType.CUDA)
+        return sum(event.count for event in seen.key_averages() if "Launch" in event.key)
 
 
 def scaled_frame(mesh: Path) -> Frame:
@@ -159,7 +151,9 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
         bench.job("track", score_every="0")
         for batch in options.batch or ([1, 8, 64] if on_gpu else [1, 8]):
             bench.stages(batch)
-            bench.track(batch)
+            bench.track(batch, 1)
+        if on_gpu:
+            bench.track(16, 4)
         for search in ("full", "pruned", "geometric") if on_gpu else ("geometric",):
             bench.register(search)
         rows += bench.rows

@@ -43,11 +43,11 @@ def test_erosion_is_exact_and_smoothing_close() -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_gpus_filters_do_the_same(device: str) -> None:
     renderer_or_skip("warp", device)
-    from estimators.foundationpose.rendering.depth_kernels import filtered_there
+    from estimators.foundationpose.rendering.depth_kernels import filter_there
 
     for name in ("depth_filters", "scene"):
         depth = case(name)["depth"]
-        assert gap(filtered_there(tensor(depth).to(device)).cpu(), filtered(depth)) < 1e-6
+        assert gap(filter_there([tensor(depth).to(device)])[0].cpu(), filtered(depth)) < 1e-6
 
 
 def test_the_scenes_depth_is_filtered_alike() -> None:

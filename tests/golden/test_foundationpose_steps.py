@@ -26,9 +26,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_recipe_weights(tmp_path_factory.mktemp("weights"))
 
 
-@pytest.fixture(scope="module")
-def engine(weights: Path) -> Engine:
-    return Engine(load_weights(weights), Device(CPU), threads=0)
+@pytest.fixture(scope="module", params=["numba", "warp"])
+def engine(weights: Path, request: pytest.FixtureRequest) -> Engine:
+    """By torch's operations, and by the kernels that a GPU runs."""
+    return Engine(load_weights(weights), Device(CPU, renderer=request.param), threads=0)
 
 
 def expected_poses() -> np.ndarray:
@@ -64,7 +65,7 @@ def test_poses_of_several_frames_and_batches_of_any_size_come_to_the_same(engine
         assert np.abs(poses - expected_poses()).max() < 1e-4
 
 
-def test_a_registration_ranks_every_hypothesis_by_the_scorer(engine: Engine) -> None:
+def test_a_registration_ranks_every_hypothesis_by_the_scorer(engine: Engine, weights: Path) -> None:
     scene = case("scene")
     flips = np.stack([np.eye(4), *(np.diag([*signs, 1.0]) for signs in ((1, -1, -1), (-1, 1, -1), (-1, -1, 1)))])
     turns = case("view_grid")["sym_cont_z_5deg"]
@@ -77,7 +78,7 @@ def test_a_registration_ranks_every_hypothesis_by_the_scorer(engine: Engine) -> 
     seen = Scene.of(scene["rgb"], scene["depth_filtered"], scene["K"], CPU)
     group = Group(seen, engine.renderer.upload(blob()), float(scene["diameter"]), len(poses))
     with torch.inference_mode():
-        logits = engine._scorer(*score_inputs([group], tensor(poses), engine.renderer, 1.1)).numpy()
+        logits = load_weights(weights).scorer(*score_inputs([group], tensor(poses), engine.renderer, 1.1)).numpy()
     assert np.abs(logits + SCORE_OFFSET - scores).max() < 1e-4  # the order of the poses changes nothing
 
 

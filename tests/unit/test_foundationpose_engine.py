@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from estimators.foundationpose.batch import Batch
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.engine import Engine, split
 from estimators.foundationpose.estimator import FoundationPoseEstimator
@@ -74,15 +75,15 @@ def test_out_of_memory_halves_the_batch_and_then_asks_to_wait(
     moving: FoundationPoseEstimator, studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = {"poses": 2}
-    refiner = moving.engine._refiner
-    whole = refiner.forward
+    steps = moving.engine.steps
+    whole = steps.refined
 
-    def forward(rendered: torch.Tensor, observed: torch.Tensor) -> Any:
-        if len(rendered) > room["poses"]:
+    def refined(batch: Batch, poses: torch.Tensor, iterations: int) -> torch.Tensor:
+        if len(poses) > room["poses"]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
-        return whole(rendered, observed)
+        return whole(batch, poses, iterations)
 
-    monkeypatch.setattr(refiner, "forward", forward)
+    monkeypatch.setattr(steps, "refined", refined)
     monkeypatch.setattr(moving.engine, "_most", 8)
     group = Group(_scene(moving, studio), moving._jobs["job"]["box"].mesh, 0.18, 5)
     poses = torch.tensor(AT.matrix(), dtype=torch.float32).repeat(5, 1, 1)
@@ -94,7 +95,7 @@ def test_out_of_memory_halves_the_batch_and_then_asks_to_wait(
 
 
 def _scene(made: FoundationPoseEstimator, studio: Studio) -> Any:
-    return made._view(studio.frame(0, {"box": AT})).scene
+    return made.engine.scenes([studio.frame(0, {"box": AT})])[0]
 
 
 def test_bf16_is_close_to_fp32(moving: FoundationPoseEstimator, studio: Studio) -> None:

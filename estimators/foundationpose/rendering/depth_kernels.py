@@ -1,13 +1,15 @@
-"""``estimators.foundationpose.depth``'s filters as warp kernels: the same operations, a thread a pixel."""
+"""``depth``'s filters as warp kernels: the same operations, a thread a pixel of any picture."""
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import torch
 import warp as wp
 from torch import Tensor
 
-from estimators.foundationpose.depth import FARTHEST_M, NEAREST_M, RADIUS_PX
-from estimators.foundationpose.rendering.warp import on_stream
+from estimators.foundationpose.depth import FARTHEST_M, NEAREST_M, RADIUS_PX, WEIGHTS
+from estimators.foundationpose.rendering.warp import launch
 
 wp.set_module_options({"enable_backward": False})
 
@@ -22,13 +24,21 @@ def valid(depth: wp.float32):
 
 
 @wp.kernel
-def erode(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
-    """See ``depth.eroded``."""
-    v, u = wp.tid()
+def erode(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32]):
+    """See ``depth.eroded``: of each row's first picture into its second; what is not finite is unknown."""
+    n, pixel = wp.tid()
+    height, width = sizes[n, 0], sizes[n, 1]
+    if pixel >= height * width:
+        return
+    depth = wp.array(ptr=pointers[n, 0], shape=(height, width), dtype=wp.float32)
+    out = wp.array(ptr=pointers[n, 1], shape=(height, width), dtype=wp.float32)
+    v, u = pixel / width, pixel % width
     center = depth[v, u]
+    if not wp.isfinite(center):
+        center = 0.0
     bad, count = float(0.0), float(0.0)
-    for y in range(wp.max(0, v - _RADIUS), wp.min(depth.shape[0], v + _RADIUS + 1)):
-        for x in range(wp.max(0, u - _RADIUS), wp.min(depth.shape[1], u + _RADIUS + 1)):
+    for y in range(wp.max(0, v - _RADIUS), wp.min(height, v + _RADIUS + 1)):
+        for x in range(wp.max(0, u - _RADIUS), wp.min(width, u + _RADIUS + 1)):
             count += 1.0
             if not valid(depth[y, x]) or wp.abs(depth[y, x] - center) > 0.001:
                 bad += 1.0
@@ -38,11 +48,17 @@ def erode(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
 
 
 @wp.kernel
-def smooth(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
-    """See ``depth.smoothed``."""
-    v, u = wp.tid()
-    top, bottom = wp.max(0, v - _RADIUS), wp.min(depth.shape[0], v + _RADIUS + 1)
-    left, right = wp.max(0, u - _RADIUS), wp.min(depth.shape[1], u + _RADIUS + 1)
+def smooth(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32], weights_px: wp.array2d[wp.float32]):
+    """See ``depth.smoothed``: of each row's second picture into its third."""
+    n, pixel = wp.tid()
+    height, width = sizes[n, 0], sizes[n, 1]
+    if pixel >= height * width:
+        return
+    depth = wp.array(ptr=pointers[n, 1], shape=(height, width), dtype=wp.float32)
+    out = wp.array(ptr=pointers[n, 2], shape=(height, width), dtype=wp.float32)
+    v, u = pixel / width, pixel % width
+    top, bottom = wp.max(0, v - _RADIUS), wp.min(height, v + _RADIUS + 1)
+    left, right = wp.max(0, u - _RADIUS), wp.min(width, u + _RADIUS + 1)
     total, count = float(0.0), float(0.0)
     for x in range(left, right):
         for y in range(top, bottom):
@@ -50,14 +66,13 @@ def smooth(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
                 total += depth[y, x]
                 count += 1.0
     mean = total / wp.max(count, 1.0)
-    center, weights = depth[v, u], float(0.0)
+    weights = float(0.0)
     total = float(0.0)
     for x in range(left, right):
         for y in range(top, bottom):
             d = depth[y, x]
             if valid(d) and wp.abs(d - mean) < 0.01:
-                apart = float((x - u) * (x - u) + (y - v) * (y - v))
-                weight = wp.exp(-apart / 8.0 - (center - d) * (center - d) / 2.0e10)
+                weight = weights_px[y - v + _RADIUS, x - u + _RADIUS]
                 total += weight * d
                 weights += weight
     if weights > 0.0:
@@ -65,13 +80,28 @@ def smooth(depth: wp.array2d[wp.float32], out: wp.array2d[wp.float32]):
     out[v, u] = total
 
 
-def filtered_there(depth_m: Tensor) -> Tensor:
-    """``depth.filtered`` of (H, W) float32 where it lies, on a CUDA device or the CPU."""
+def filter_there(depths_m: Sequence[Tensor]) -> list[Tensor]:
+    """``depth.filtered`` of pictures (H, W) float32 of any sizes where they lie; not finite counts as unknown."""
+    if not depths_m:
+        return []
     wp.init()
-    eroded, out = torch.empty_like(depth_m), torch.empty_like(depth_m)
-    given, between, smoothed = (wp.from_torch(tensor) for tensor in (depth_m.contiguous(), eroded, out))
-    steps: list[tuple[Any, Any, Any]] = [(erode, given, between), (smooth, between, smoothed)]
-    with on_stream(depth_m.device) as device:
-        for kernel, source, target in steps:
-            wp.launch(kernel, depth_m.shape, inputs=[source, target], device=device)
+    device = depths_m[0].device
+    sources = [depth.contiguous() for depth in depths_m]
+    counts = [depth.numel() for depth in sources]
+    memory = torch.empty(2, sum(counts), device=device)
+    between, out = (
+        [part.view(depth.shape) for part, depth in zip(half.split(counts), sources, strict=True)] for half in memory
+    )
+    rows = [[a.data_ptr(), b.data_ptr(), c.data_ptr()] for a, b, c in zip(sources, between, out, strict=True)]
+    pointers = torch.tensor(rows, dtype=torch.int64, device=device)
+    sizes = torch.tensor([depth.shape for depth in sources], dtype=torch.int32, device=device)
+    inputs: list[Any] = [wp.from_torch(pointers, wp.uint64), wp.from_torch(sizes)]
+    dim = (len(sources), max(counts))
+    launch(erode, dim, inputs, device)
+    launch(smooth, dim, [*inputs, wp.from_torch(_weights(device))], device)
     return out
+
+
+@cache
+def _weights(device: torch.device) -> Tensor:
+    return torch.tensor(WEIGHTS, device=device)

@@ -1,7 +1,6 @@
 """``CropRenderer`` by warp-lang: on CUDA what runs by default, on the CPU the same kernels for tests."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,29 +9,25 @@ import warp as wp
 from torch import Tensor
 
 from estimators.foundationpose.rendering import kernels
+from estimators.foundationpose.rendering.tables import Row, Tables, packed
 from estimators.foundationpose.surface import Surface
 
-
-@contextmanager
-def on_stream(device: torch.device) -> Generator[str]:
-    """Have warp's launches queued on torch's current stream; gives warp's name of the device."""
-    if device.type != "cuda":
-        yield "cpu"
-        return
-    with wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device))):
-        yield str(device)
+_THREADS = 1 << 17  # of a drawing, at least: fewer leave a GPU idle
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarpMesh:
-    """A surface's arrays on the device, as the kernels take them."""
+    """A surface on the device.
 
-    vertices: Any
-    normals: Any
-    faces: Any
-    uv: Any
-    texture: Any
-    colors: Any
+    Attributes:
+        arrays: What its row of ``Tables`` points to.
+        row: That row, without a frame.
+        faces: How many it has.
+    """
+
+    arrays: tuple[Tensor, ...]
+    row: Row
+    faces: int
 
 
 class WarpCropRenderer:
@@ -49,41 +44,62 @@ class WarpCropRenderer:
 
     def upload(self, surface: Surface) -> WarpMesh:
         """See ``CropRenderer.upload``."""
-        none, blank = torch.zeros(0, 2), torch.zeros(1, 1, 3, dtype=torch.uint8)
-        uv = none if surface.uv is None else torch.tensor(surface.uv)
-        texture = blank if surface.texture is None else torch.tensor(surface.texture)
-        return WarpMesh(
-            self._kept(torch.tensor(surface.vertices_m), wp.vec3),
-            self._kept(torch.tensor(surface.normals), wp.vec3),
-            self._kept(torch.tensor(surface.faces), wp.int32),
-            self._kept(uv, wp.vec2),
-            self._kept(texture, wp.uint8),
-            self._kept(torch.tensor(surface.painted()), wp.uint8),
+        none, blank = torch.zeros(1, 2), torch.zeros(1, 1, 3, dtype=torch.uint8)
+        arrays = (
+            torch.tensor(surface.vertices_m),
+            torch.tensor(surface.normals),
+            torch.tensor(surface.faces),
+            none if surface.uv is None else torch.tensor(surface.uv),
+            blank if surface.texture is None else torch.tensor(surface.texture),
+            torch.tensor(surface.painted()),
         )
+        there = tuple(part.to(self.device).contiguous() for part in arrays)
+        size = (0, 0) if surface.texture is None else surface.texture.shape[:2]
+        return WarpMesh(there, Row.of_mesh(there, size), len(surface.faces))
 
     def render(self, mesh: WarpMesh, cam_from_obj: Tensor, K: Tensor, window: Tensor, size: tuple[int, int]) -> Tensor:
         """See ``CropRenderer.render``."""
-        count, vertices = len(cam_from_obj), mesh.vertices.shape[0]
+        count = len(cam_from_obj)
         out = torch.zeros(count, 6, *size, device=self.device)
         if count == 0:
             return out
-        nearest = torch.full((count, *size), int(kernels.NOTHING), dtype=torch.int64, device=self.device)
-        points = torch.empty(count, vertices, 3, device=self.device)
-        screen = torch.empty(count, vertices, 4, device=self.device)
-        poses, cameras, windows = (part.contiguous() for part in (cam_from_obj, K, window))
-        view = [wp.from_torch(poses, wp.mat44), wp.from_torch(cameras, wp.mat33), wp.from_torch(windows, wp.vec4)]
-        placed, seen = wp.from_torch(points, wp.vec3), wp.from_torch(screen, wp.vec4)
-        keys, picture = wp.from_torch(nearest), wp.from_torch(out)
-        looks = [mesh.uv, mesh.texture, mesh.colors]
-        launches: list[tuple[Any, tuple[int, ...], list[Any]]] = [
-            (kernels.place, (count, vertices), [mesh.vertices, mesh.normals, *view, *size, placed, seen]),
-            (kernels.cover, (count, mesh.faces.shape[0]), [seen, mesh.faces, *size, keys]),
-            (kernels.shade, (count, *size), [placed, seen, mesh.faces, *looks, keys, picture]),
+        tables = Tables(torch.tensor(packed([mesh.row] * count), device=self.device), count)
+        eyes = [
+            wp.from_torch(cam_from_obj.contiguous(), wp.mat44),
+            wp.from_torch(K.double().contiguous(), wp.mat33d),
+            wp.from_torch(window.contiguous(), wp.vec4),
+            *addresses(tables),
         ]
-        with on_stream(self.device) as name:
-            for kernel, dim, inputs in launches:
-                wp.launch(kernel, dim, inputs=inputs, device=name)
+        nearest = torch.empty(count, *size, dtype=torch.int64, device=self.device)
+        cover(eyes, nearest, mesh.faces)
+        launch(kernels.shade, (count, *size), [*eyes, wp.from_torch(nearest), wp.from_torch(out)], self.device)
         return out
 
-    def _kept(self, tensor: Tensor, dtype: Any) -> Any:  # noqa: ANN401 - warp's types
-        return wp.from_torch(tensor.to(self.device).contiguous(), dtype)
+
+def addresses(tables: Tables) -> list[Any]:
+    """Pointers and counts of tables for kernels."""
+    return [wp.from_torch(tables.pointers, wp.uint64), wp.from_torch(tables.counts)]
+
+
+def cover(eyes: Sequence[Any], nearest: Tensor, faces: int) -> None:
+    """Fill ``nearest`` (N, height, width) int64; see ``kernels.cover``.
+
+    Args:
+        eyes: Poses, cameras, windows, pointers and counts.
+        nearest: Is overwritten.
+        faces: Of the mesh that has most.
+    """
+    count, height, _ = nearest.shape
+    nearest.fill_(int(kernels.NOTHING))
+    slices = min(max(1, _THREADS // (count * faces)), height)
+    inputs = [*eyes, slices, wp.from_torch(nearest)]
+    launch(kernels.cover, (count, slices, faces), inputs, nearest.device)
+
+
+def launch(kernel: Any, dim: Sequence[int], inputs: list[Any], device: torch.device) -> None:  # noqa: ANN401
+    """Queue a kernel on torch's current stream; also while a CUDA graph is captured."""
+    if device.type != "cuda":
+        wp.launch(kernel, tuple(dim), inputs=inputs, device="cpu")
+        return
+    stream = wp.stream_from_torch(torch.cuda.current_stream(device))
+    wp.launch(kernel, tuple(dim), inputs=inputs, stream=stream)

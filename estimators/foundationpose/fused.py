@@ -1,0 +1,175 @@
+"""The networks as they run: the same functions as ``networks``, with fewer passes over memory.
+
+- The first layer's 7 x 7 convolution of every second pixel is a 4 x 4 convolution of every cell of 2 x 2 pixels: 24
+  channels instead of 6, which matrix units can work with. ``PACKED`` says how pictures come.
+- Convolutions add bias and residual and clip in one kernel (cuDNN).
+- Queries, keys and values of both heads of the refiner come of one product; averages over tokens are taken before the
+  linear layers that follow them, which changes nothing but rounding.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from estimators.foundationpose.config import INPUT_PX
+from estimators.foundationpose.layers import CHANNELS, HEADS, WIDTH, ConvBlock, ResidualBlock
+from estimators.foundationpose.networks import RefineNet, ScoreNet, folded
+
+CELL_PX = 2
+CELL_CHANNELS = CHANNELS * CELL_PX * CELL_PX
+RIM_BEFORE, RIM_AFTER = 2, 1
+SIDE = INPUT_PX // CELL_PX + RIM_BEFORE + RIM_AFTER
+PACKED = (SIDE, SIDE, CELL_CHANNELS)
+"""Of one picture: cells of 2 x 2 pixels row by row, a rim of zeros about them (2 before, 1 after); a cell's channels are
+its four pixels', row by row, six each."""
+_TAPS = 4
+
+
+def packed(rendered: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
+    """Pairs of pictures (N, 6, 160, 160) as (2 N, *``PACKED``), the rendered ones first."""
+    cells = torch.cat([rendered, observed]).unflatten(3, (-1, CELL_PX)).unflatten(2, (-1, CELL_PX))
+    rows = cells.permute(0, 2, 4, 3, 5, 1).flatten(3).to(dtype)
+    return nn.functional.pad(rows, (0, 0, RIM_BEFORE, RIM_AFTER, RIM_BEFORE, RIM_AFTER))
+
+
+class _Trunk:
+    """From packed pairs to tokens.
+
+    Args:
+        network: Folded, on its device and of its type.
+        pair: Its encoder of single pictures.
+        joint: Its encoder of pairs.
+    """
+
+    def __init__(self, network: RefineNet | ScoreNet, pair: nn.Sequential, joint: nn.Sequential) -> None:
+        first = pair[0]
+        assert isinstance(first, ConvBlock)
+        self._first = _of_cells(_conv(first.net[0]).weight)
+        self._bias = _conv(first.net[0]).bias
+        self._pair, self._joint = list(pair)[1:], list(joint)
+        self._places = network.pos_embed.pe
+
+    def tokens(self, pairs: Tensor) -> Tensor:
+        """(N, 400, 512) of (2 N, *``PACKED``)."""
+        x = _conv_relu(pairs.permute(0, 3, 1, 2), self._first, self._bias, 1, 0)
+        both = torch.cat(_through(self._pair, x).chunk(2), dim=1)
+        y = _through(self._joint, both.contiguous(memory_format=torch.channels_last))
+        return y.permute(0, 2, 3, 1).flatten(1, 2) + self._places
+
+
+class FusedRefiner:
+    """``RefineNet``.
+
+    Args:
+        network: It is changed: folded, moved, of another type.
+        device: Where it runs.
+        dtype: Of its numbers.
+    """
+
+    def __init__(self, network: RefineNet, device: torch.device, dtype: torch.dtype) -> None:
+        _ready(network, device, dtype)
+        self._trunk = _Trunk(network, network.encodeA, network.encodeAB)
+        heads = [network.trans_head, network.rot_head]
+        self._layers = [_layer(head[0]) for head in heads]
+        self._last = [_linear(head[1]).float() for head in heads]
+        self._in = torch.cat([layer.self_attn.in_proj_weight for layer in self._layers])
+        self._in_bias = torch.cat([layer.self_attn.in_proj_bias for layer in self._layers])
+
+    def __call__(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw translation (N, 3) and rotation (N, 3 or 6), float32, of (2 N, *``PACKED``)."""
+        tokens = self._trunk.tokens(pairs)
+        asked = nn.functional.linear(tokens, self._in, self._in_bias).split(3 * WIDTH, dim=-1)
+        trans, rot = (
+            last(_transformed(layer, tokens, one).mean(dim=1, dtype=torch.float32))
+            for layer, last, one in zip(self._layers, self._last, asked, strict=True)
+        )
+        return trans, rot
+
+
+class FusedScorer:
+    """``ScoreNet``; see ``FusedRefiner`` for the arguments."""
+
+    def __init__(self, network: ScoreNet, device: torch.device, dtype: torch.dtype) -> None:
+        _ready(network, device, dtype)
+        self._trunk = _Trunk(network, network.encoderA, network.encoderAB)
+        self._network = network
+
+    def features(self, pairs: Tensor) -> Tensor:
+        """(N, 512), what is seen of each pose by itself, of (2 N, *``PACKED``)."""
+        attention, tokens = self._network.att, self._trunk.tokens(pairs)
+        asked = nn.functional.linear(tokens, attention.in_proj_weight, attention.in_proj_bias)
+        return attention.out_proj(_attended(asked).mean(dim=1, dtype=torch.float32).to(tokens.dtype))
+
+    def rank(self, features: Tensor) -> Tensor:
+        """See ``ScoreNet.rank``."""
+        return self._network.rank(features)
+
+
+def _ready(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    folded(network)
+    network.to(device, dtype).to(memory_format=torch.channels_last)
+
+
+def _of_cells(weight: Tensor) -> Tensor:
+    """A (D, 6, 7, 7) kernel of stride 2 as one of cells, (D, 24, 4, 4): tap k is of pixel k - 3, which is in cell
+    floor((k - 3) / 2).
+    """
+    out = weight.new_zeros(len(weight), CELL_PX, CELL_PX, CHANNELS, _TAPS, _TAPS)
+    for row in range(weight.shape[2]):
+        for column in range(weight.shape[3]):
+            (cell_y, y), (cell_x, x) = divmod(row - 3, CELL_PX), divmod(column - 3, CELL_PX)
+            out[:, y, x, :, cell_y + RIM_BEFORE, cell_x + RIM_BEFORE] = weight[:, :, row, column]
+    return out.flatten(1, 3).contiguous(memory_format=torch.channels_last)
+
+
+def _through(blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+    for block in blocks:
+        if isinstance(block, ConvBlock):
+            conv = _conv(block.net[0])
+            x = _conv_relu(x, conv.weight, conv.bias, conv.stride[0], conv.padding)
+        elif isinstance(block, ResidualBlock):
+            inner = _conv_relu(x, block.conv1.weight, block.conv1.bias, 1, 1)
+            x = _conv_relu(inner, block.conv2.weight, block.conv2.bias, 1, 1, x)
+    return x
+
+
+def _conv_relu(
+    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int | str | tuple[int, ...],
+    residual: Tensor | None = None,
+) -> Tensor:  # fmt: skip
+    """Convolution, bias, residual if any, ReLU."""
+    if x.is_cuda:
+        sizes = ((stride, stride), (padding, padding) if isinstance(padding, int) else padding, (1, 1), 1)
+        if residual is None:
+            return torch.cudnn_convolution_relu(x, weight, bias, *sizes)
+        return torch.cudnn_convolution_add_relu(x, weight, residual, 1.0, bias, *sizes)
+    out = nn.functional.conv2d(x, weight, bias, stride, padding)
+    return (out if residual is None else out.add_(residual)).relu_()
+
+
+def _attended(asked: Tensor) -> Tensor:
+    """(N, L, 512) of queries, keys and values (N, L, 1536) in heads, before the output layer."""
+    query, key, value = asked.unflatten(-1, (3, HEADS, WIDTH // HEADS)).permute(2, 0, 3, 1, 4)
+    return nn.functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+
+
+def _transformed(layer: nn.TransformerEncoderLayer, tokens: Tensor, asked: Tensor) -> Tensor:
+    """``layer`` of tokens, whose queries, keys and values are known."""
+    first = layer.norm1(tokens + layer.self_attn.out_proj(_attended(asked)))
+    return layer.norm2(first + layer.linear2(layer.linear1(first).relu_()))
+
+
+def _conv(module: nn.Module) -> nn.Conv2d:
+    assert isinstance(module, nn.Conv2d)
+    return module
+
+
+def _linear(module: nn.Module) -> nn.Linear:
+    assert isinstance(module, nn.Linear)
+    return module
+
+
+def _layer(module: nn.Module) -> nn.TransformerEncoderLayer:
+    assert isinstance(module, nn.TransformerEncoderLayer)
+    return module
