@@ -1,9 +1,36 @@
 """What a worker counts, for Prometheus."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from estimators.gpu import memory_bytes
 
 _AGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
 _STAGE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+
+
+class GpuMemory(Collector):
+    """GPU memory, looked at whenever somebody asks for metrics; absent where there is no CUDA in use."""
+
+    def collect(self) -> Iterable[GaugeMetricFamily]:
+        """``posestream_worker_gpu_memory_bytes`` by device and kind: allocated, reserved, free."""
+        known = memory_bytes()
+        if not known:
+            return
+        family = GaugeMetricFamily(
+            "posestream_worker_gpu_memory_bytes", "Memory of a CUDA device", labels=["device", "kind"]
+        )
+        for device, kinds in known.items():
+            for kind, count in kinds.items():
+                family.add_metric([device, kind], count)
+        yield family
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        """Nothing by name: what there is shows later."""
+        return []
 
 
 class WorkerMetrics:
@@ -15,6 +42,7 @@ class WorkerMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
+        registry.register(GpuMemory())
         self.received = Counter("posestream_worker_frames_received", "Frames read", ["job"], registry=registry)
         self.processed = Counter("posestream_worker_frames_processed", "Pose events sent", ["job"], registry=registry)
         self.skipped = Counter(

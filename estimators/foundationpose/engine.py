@@ -12,6 +12,7 @@ from estimators.crew import usable_cores
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.inputs import Group
 from estimators.foundationpose.looks import make_looks
+from estimators.foundationpose.room import Room
 from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.steps import Steps
 from estimators.foundationpose.weights import Weights
@@ -31,6 +32,7 @@ class Engine:
         steps: Of the networks.
         renderer: What draws.
         device: Where it all is.
+        room: How many poses it works on at once.
 
     Args:
         weights: Both networks; they are changed (batch norms folded, types) and belong to the engine afterwards.
@@ -47,7 +49,7 @@ class Engine:
         self.steps = Steps(weights, device)
         self._looks = make_looks(device, self.steps)
         self.renderer = self._looks.renderer
-        self._most = MOST_PAIRS[device.place.type]
+        self.room = Room(MOST_PAIRS[device.place.type])
 
     @property
     def at_once(self) -> int:
@@ -131,27 +133,26 @@ class Engine:
         )
 
     def _chunked(self, call: Callable[[list[Group], Tensor], Out], groups: Sequence[Group], poses: Tensor) -> list[Out]:
-        """What a call gives for all poses, at most ``_most`` at once; fewer where memory does not hold them."""
+        """What a call gives for all poses, at most as many at once as there is room for."""
         while True:
             try:
                 start, out = 0, list[Out]()
-                for chunk in split(groups, self._most):
+                for chunk in split(groups, self.room.most):
                     count = sum(group.count for group in chunk)
                     out.append(call(chunk, poses[start : start + count]))
                     start += count
             except torch.OutOfMemoryError as error:
                 self._shrink(error)
             else:
+                self.room.went_well(len(poses))
                 return out
 
     def _shrink(self, error: torch.OutOfMemoryError) -> None:
         self._looks.free()
-        if self._most == 1:
-            self._most = MOST_PAIRS[self.device.type]  # others may have left the device by the next try
+        if not self.room.shrink():
             msg = f"foundationpose: no memory for one pose on {self.device}: {str(error).splitlines()[0]}"
             raise Overloaded(msg) from error
-        self._most = max(1, self._most // 2)
-        _LOG.warning("out of memory on %s: batches of at most %d poses from now on", self.device, self._most)
+        _LOG.warning("out of memory on %s: batches of at most %d poses for now", self.device, self.room.most)
 
 
 class Pending:

@@ -46,7 +46,9 @@ class Uploader:
             depths.append(there[start:middle].view(torch.float32).view(height, width))
             colors.append(there[middle:end].view(height, width, 3))
         smooth = filter_there(depths)
-        return [Scene(rgb, depth, frame.camera.K) for frame, rgb, depth in zip(frames, colors, smooth, strict=True)]
+        return [
+            Scene(rgb, depth, frame.camera.K) for frame, rgb, depth in zip(frames, colors, smooth, strict=True)
+        ]
 
     def _copied(self, staged: Tensor) -> Tensor:
         """The same on the device; what is queued there afterwards waits for it, what was before does not hold it up."""

@@ -59,8 +59,8 @@ def test_poses_of_several_frames_and_batches_of_any_size_come_to_the_same(engine
     scene = case("scene")
     seen = [Scene.of(scene["rgb"], scene["depth_filtered"], scene["K"], CPU) for _ in range(2)]
     mesh, size_m = engine.renderer.upload(blob()), float(scene["diameter"])
-    groups, most = [Group(seen[0], mesh, size_m, 1), Group(seen[1], mesh, size_m, 2)], engine._most
-    for engine._most in (1, 2, most):
+    groups, most = [Group(seen[0], mesh, size_m, 1), Group(seen[1], mesh, size_m, 2)], engine.room.most
+    for engine.room.most in (1, 2, most):
         poses = engine.refine(groups, tensor(scene["poses"]), 1).numpy()
         assert np.abs(poses - expected_poses()).max() < 1e-4
 

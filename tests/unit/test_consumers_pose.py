@@ -1,8 +1,11 @@
 """The pose worker: one event a frame, poison, jobs, prompts, metrics."""
 
 import pytest
+import torch
+from prometheus_client import CollectorRegistry, generate_latest
 
 from consumers.broker import Partition
+from consumers.metrics import WorkerMetrics
 from schemas import (
     Box,
     JobObject,
@@ -218,6 +221,22 @@ def test_a_track_lost_altogether_is_registered_again(world: World) -> None:
     worker.rounds(5)
     states = [event.estimates["cube"].state for event in world.events()]
     assert states == [State.REGISTERED, State.REGISTERED, State.TRACKED]
+
+
+def test_metrics_tell_the_memory_of_gpus_that_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = WorkerMetrics(CollectorRegistry()).registry
+    labels = {"device": "cuda:1", "kind": "reserved"}
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    assert b"gpu_memory" not in generate_latest(registry)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda index: (0, 300)[index])
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda index: (0, 200)[index])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda index: ((7, 8), (9, 10))[index])
+    assert registry.get_sample_value("posestream_worker_gpu_memory_bytes", labels) == 300
+    assert registry.get_sample_value("posestream_worker_gpu_memory_bytes", labels | {"kind": "free"}) == 9
+    assert registry.get_sample_value("posestream_worker_gpu_memory_bytes", labels | {"kind": "allocated"}) == 200
+    assert registry.get_sample_value("posestream_worker_gpu_memory_bytes", labels | {"device": "cuda:0"}) is None
 
 
 def test_metrics_tell_frames_age_scores_and_registrations(world: World) -> None:

@@ -13,30 +13,20 @@ from estimators.foundationpose.device import Device
 from estimators.foundationpose.engine import Engine, split
 from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.foundationpose.inputs import Group
-from estimators.mesh import load_mesh
+from estimators.foundationpose.room import Room
 from estimators.registry import Resources, load, names
 from schemas import BadJob, Estimate, Overloaded, State
-from tests.unit.estimators_scene import Studio, pose
-from tests.unit.foundationpose_world import BOX_M, box, estimator, job, weights
-
-AT = pose((20, 30, 0), z_m=0.5)
-
-
-@pytest.fixture(scope="module")
-def studio() -> Studio:
-    return Studio({"box": load_mesh(box())})
+from tests.unit.foundationpose_world import AT, BARE, BOX_M, estimator, job, prepared, studio, weights
 
 
 @pytest.fixture
 def moving() -> Iterator[FoundationPoseEstimator]:
-    made = estimator(still=False)
-    made.prepare(job("box", loss="off", iterations="1", score_every="0"))
-    yield made
-    made.release("job")
+    with prepared(still=False, **BARE) as made:
+        yield made
 
 
 def test_pruned_and_full_registration_keep_what_their_plans_say(
-    monkeypatch: pytest.MonkeyPatch, studio: Studio
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The grid on the CPU with a network that moves nothing and sees nothing: only counts and states are looked at."""
     made = estimator(still=True)
@@ -52,7 +42,7 @@ def test_pruned_and_full_registration_keep_what_their_plans_say(
 
     monkeypatch.setattr(Engine, "refine", refine)
     monkeypatch.setattr(Engine, "score", score)
-    frame = studio.frame(0, {"box": AT}, masks=True)
+    frame = studio().frame(0, {"box": AT}, masks=True)
     for search, wanted in (
         ("full", [("refine", 1260), ("score", 252)]),
         ("pruned", [("refine", 252), ("refine", 128), ("score", 64), ("refine", 32), ("score", 16)]),
@@ -72,7 +62,7 @@ def test_groups_are_cut_into_batches_in_order() -> None:
 
 
 def test_out_of_memory_halves_the_batch_and_then_asks_to_wait(
-    moving: FoundationPoseEstimator, studio: Studio, monkeypatch: pytest.MonkeyPatch
+    moving: FoundationPoseEstimator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = {"poses": 2}
     steps = moving.engine.steps
@@ -84,24 +74,29 @@ def test_out_of_memory_halves_the_batch_and_then_asks_to_wait(
         return whole(batch, poses, iterations)
 
     monkeypatch.setattr(steps, "refined", refined)
-    monkeypatch.setattr(moving.engine, "_most", 8)
-    group = Group(_scene(moving, studio), moving._jobs["job"]["box"].mesh, 0.18, 5)
+    monkeypatch.setattr(moving.engine, "room", Room(8))
+    group = Group(_scene(moving), moving._jobs["job"]["box"].mesh, 0.18, 5)
     poses = torch.tensor(AT.matrix(), dtype=torch.float32).repeat(5, 1, 1)
     assert moving.engine.refine([group], poses, 1).shape == (5, 4, 4)
-    assert moving.engine._most == 2
+    assert moving.engine.room.most == 2
+    room["poses"] = 8
+    for _ in range(100):
+        moving.engine.room.went_well(8)  # rounds of tracking
+    moving.engine.refine([group], poses, 1)
+    assert moving.engine.room.most == 8
     room["poses"] = 0
     with pytest.raises(Overloaded, match="no memory for one pose on cpu: CUDA out of memory"):
-        moving.track([studio.frame(1, {"box": AT})], [{"box": Estimate(AT, 1.0, State.TRACKED)}])
+        moving.track([studio().frame(1, {"box": AT})], [{"box": Estimate(AT, 1.0, State.TRACKED)}])
 
 
-def _scene(made: FoundationPoseEstimator, studio: Studio) -> Any:
-    return made.engine.scenes([studio.frame(0, {"box": AT})])[0]
+def _scene(made: FoundationPoseEstimator) -> Any:
+    return made.engine.scenes([studio().frame(0, {"box": AT})])[0]
 
 
-def test_bf16_is_close_to_fp32(moving: FoundationPoseEstimator, studio: Studio) -> None:
+def test_bf16_is_close_to_fp32(moving: FoundationPoseEstimator) -> None:
     half = FoundationPoseEstimator(weights(still=False), Device(torch.device("cpu"), torch.bfloat16), threads=0)
-    half.prepare(job("box", loss="off", iterations="1", score_every="0"))
-    frame, prior = studio.frame(1, {"box": AT}), {"box": Estimate(AT, 1.0, State.TRACKED)}
+    half.prepare(job("box", **BARE))
+    frame, prior = studio().frame(1, {"box": AT}), {"box": Estimate(AT, 1.0, State.TRACKED)}
     (one,), (other,) = moving.track([frame], [prior]), half.track([frame], [prior])
     assert one["box"].cam_from_obj is not None
     assert other["box"].cam_from_obj is not None

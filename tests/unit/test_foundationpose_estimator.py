@@ -16,7 +16,6 @@ from estimators.foundationpose.device import Device
 from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.foundationpose.judge import LOST_AFTER, RECALL
 from estimators.foundationpose.memory import Memory
-from estimators.mesh import load_mesh
 from schemas import (
     BadMessage,
     Estimate,
@@ -27,32 +26,21 @@ from schemas import (
     State,
     Symmetries,
 )
-from tests.unit.estimators_scene import CAMERA, Studio, pose
-from tests.unit.foundationpose_world import box, estimator, job, weights
-
-AT = pose((20, 30, 0), z_m=0.5)
-
-
-@pytest.fixture(scope="module")
-def studio() -> Studio:
-    return Studio({"box": load_mesh(box())})
+from tests.unit.estimators_scene import CAMERA, pose
+from tests.unit.foundationpose_world import AT, BARE, box, estimator, job, prepared, studio, weights
 
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> Iterator[FoundationPoseEstimator]:
     monkeypatch.setattr(starts, "SURVIVORS", 2)  # each costs three forwards of a network
-    made = estimator(still=True)
-    made.prepare(job("box"))
-    yield made
-    made.release("job")
+    with prepared(still=True) as made:
+        yield made
 
 
 @pytest.fixture
 def moving() -> Iterator[FoundationPoseEstimator]:
-    made = estimator(still=False)
-    made.prepare(job("box", loss="off", iterations="1", score_every="0"))
-    yield made
-    made.release("job")
+    with prepared(still=False, **BARE) as made:
+        yield made
 
 
 def empty(frame: Frame, depth_m: Any = None) -> Frame:
@@ -61,25 +49,23 @@ def empty(frame: Frame, depth_m: Any = None) -> Frame:
     return replace(frame, depth_m=blank)
 
 
-def test_an_object_is_registered_from_its_mask_near_its_true_pose(
-    still: FoundationPoseEstimator, studio: Studio
-) -> None:
-    found = still.register(studio.frame(0, {"box": AT}, masks=True), ["box"])["box"]
+def test_an_object_is_registered_from_its_mask_near_its_true_pose(still: FoundationPoseEstimator) -> None:
+    found = still.register(studio().frame(0, {"box": AT}, masks=True), ["box"])["box"]
     assert found.state is State.REGISTERED
     assert found.cam_from_obj is not None
     assert found.cam_from_obj.distance(AT)[1] < 0.01  # the geometric survivors' accuracy: the refiner moves nothing
     assert found.score > 0.7
 
 
-def test_without_a_mask_pieces_of_the_scene_are_tried(still: FoundationPoseEstimator, studio: Studio) -> None:
-    found = still.register(studio.frame(0, {"box": AT}), ["box"])["box"]
+def test_without_a_mask_pieces_of_the_scene_are_tried(still: FoundationPoseEstimator) -> None:
+    found = still.register(studio().frame(0, {"box": AT}), ["box"])["box"]
     assert found.state is State.REGISTERED
     assert found.cam_from_obj is not None
     assert found.cam_from_obj.distance(AT)[1] < 0.02
 
 
-def test_a_pose_that_is_given_is_kept(still: FoundationPoseEstimator, studio: Studio) -> None:
-    frame = studio.frame(0, {"box": AT})
+def test_a_pose_that_is_given_is_kept(still: FoundationPoseEstimator) -> None:
+    frame = studio().frame(0, {"box": AT})
     given = still.adopt(frame, {"box": AT})["box"]
     assert (given.state, given.cam_from_obj) == (State.REGISTERED, AT)
     assert given.score > 0.8
@@ -87,35 +73,31 @@ def test_a_pose_that_is_given_is_kept(still: FoundationPoseEstimator, studio: St
     assert wrong.score < 0.3
 
 
-def test_an_object_that_goes_is_lost_and_one_that_comes_back_is_found(
-    still: FoundationPoseEstimator, studio: Studio
-) -> None:
-    prior = still.adopt(studio.frame(0, {"box": AT}), {"box": AT})
+def test_an_object_that_goes_is_lost_and_one_that_comes_back_is_found(still: FoundationPoseEstimator) -> None:
+    prior = still.adopt(studio().frame(0, {"box": AT}), {"box": AT})
     states: list[State] = []
     for seq in range(1, LOST_AFTER + 2):
-        (prior,) = still.track([studio.frame(seq, {})], [prior])
+        (prior,) = still.track([studio().frame(seq, {})], [prior])
         states.append(prior["box"].state)
     assert states == [State.TRACKED] * (LOST_AFTER - 1) + [State.LOST] * 2
     assert prior["box"].cam_from_obj is not None
-    (prior,) = still.track([studio.frame(20, {"box": AT})], [prior])
+    (prior,) = still.track([studio().frame(20, {"box": AT})], [prior])
     assert prior["box"].state is State.REGISTERED
     assert prior["box"].score > 0.8
 
 
-def test_a_lost_object_that_comes_back_elsewhere_is_registered_anew(
-    still: FoundationPoseEstimator, studio: Studio
-) -> None:
+def test_a_lost_object_that_comes_back_elsewhere_is_registered_anew(still: FoundationPoseEstimator) -> None:
     memory = Memory(unseen=RECALL + 1, mean=0.9, trusted=AT)
     prior = {"box": Estimate(AT, 0.0, State.LOST, memory=memory.pack())}
     moved = pose((60, -20, 10), x_m=0.05, z_m=0.52)
-    (found,) = still.track([studio.frame(1, {"box": moved})], [prior])
+    (found,) = still.track([studio().frame(1, {"box": moved})], [prior])
     assert found["box"].state is State.REGISTERED
     assert found["box"].cam_from_obj is not None
     assert found["box"].cam_from_obj.distance(moved)[1] < 0.02
 
 
-def test_an_object_that_is_not_there_is_not_made_up(still: FoundationPoseEstimator, studio: Studio) -> None:
-    wall = studio.frame(0, {})
+def test_an_object_that_is_not_there_is_not_made_up(still: FoundationPoseEstimator) -> None:
+    wall = studio().frame(0, {})
     assert still.register(wall, ["box"])["box"].state is State.LOST
     mask = np.zeros((CAMERA.height, CAMERA.width), np.bool_)
     for rows in (slice(0, 0), slice(5, 9)):
@@ -124,9 +106,9 @@ def test_an_object_that_is_not_there_is_not_made_up(still: FoundationPoseEstimat
         assert (found.state, found.cam_from_obj, found.score) == (State.LOST, None, 0.0)
 
 
-def test_depth_that_fails_for_a_frame_does_not_lose_the_object(still: FoundationPoseEstimator, studio: Studio) -> None:
-    prior = still.adopt(studio.frame(0, {"box": AT}), {"box": AT})
-    frame = studio.frame(1, {"box": AT})
+def test_depth_that_fails_for_a_frame_does_not_lose_the_object(still: FoundationPoseEstimator) -> None:
+    prior = still.adopt(studio().frame(0, {"box": AT}), {"box": AT})
+    frame = studio().frame(1, {"box": AT})
     for blank in (np.zeros_like(frame.depth_m), np.full_like(frame.depth_m, np.nan)):
         (after,) = still.track([empty(frame, blank)], [prior])
         assert (after["box"].state, after["box"].score) == (State.TRACKED, 0.0)
@@ -134,12 +116,12 @@ def test_depth_that_fails_for_a_frame_does_not_lose_the_object(still: Foundation
         assert after["box"].cam_from_obj.distance(AT) == pytest.approx((0, 0), abs=1e-6)
         (again,) = still.track([frame], [after])
         assert again["box"].score > 0.8
-    nothing = still.register(empty(studio.frame(0, {"box": AT}, masks=True)), ["box"])["box"]
+    nothing = still.register(empty(studio().frame(0, {"box": AT}, masks=True)), ["box"])["box"]
     assert nothing.state is State.LOST
 
 
-def test_a_frame_without_a_depth_sensor_is_refused(still: FoundationPoseEstimator, studio: Studio) -> None:
-    frame = replace(studio.frame(3, {"box": AT}), depth_m=None)
+def test_a_frame_without_a_depth_sensor_is_refused(still: FoundationPoseEstimator) -> None:
+    frame = replace(studio().frame(3, {"box": AT}), depth_m=None)
     with pytest.raises(BadMessage, match="frame 3 of job job: foundationpose needs depth, the frame has none"):
         still.track([frame], [{"box": Estimate(AT, 1.0, State.TRACKED)}])
     with pytest.raises(BadMessage, match="needs depth"):
@@ -158,9 +140,8 @@ def test_a_frame_without_a_depth_sensor_is_refused(still: FoundationPoseEstimato
     ids=["behind", "at the lens", "out of view", "larger than the frame", "far away"],
 )
 def test_priors_that_cannot_be_looked_at_do_not_touch_the_others(moving: FoundationPoseEstimator, bad: Pose) -> None:
-    studio = Studio({"box": load_mesh(box()), "other": load_mesh(box())})
     moving.prepare(job("box", "other", iterations="1", score_every="0"))
-    frame = studio.frame(1, {"box": AT})
+    frame = studio("box", "other").frame(1, {"box": AT})
     good = Estimate(AT, 1.0, State.TRACKED)
     (alone,) = moving.track([frame], [{"box": good}])
     (both,) = moving.track([frame], [{"other": Estimate(bad, 1.0, State.TRACKED), "box": good}])
@@ -173,12 +154,11 @@ def test_priors_that_cannot_be_looked_at_do_not_touch_the_others(moving: Foundat
 
 
 def test_objects_of_many_streams_go_through_the_refiner_in_one_batch(moving: FoundationPoseEstimator) -> None:
-    studio = Studio({"box": load_mesh(box()), "twin": load_mesh(box())})
     jobs = [f"job-{k}" for k in range(3)]
     for name in jobs:
-        moving.prepare(job("box", "twin", job_id=name, loss="off", iterations="1", score_every="0"))
+        moving.prepare(job("box", "twin", job_id=name, **BARE))
     poses = {"box": AT, "twin": pose((50, 0, 20), x_m=0.1, z_m=0.55)}
-    frames = [replace(studio.frame(seq, poses), job_id=name) for seq, name in enumerate(jobs)]
+    frames = [replace(studio("box", "twin").frame(seq, poses), job_id=name) for seq, name in enumerate(jobs)]
     priors: list[Estimates] = [{name: Estimate(at, 1.0, State.TRACKED) for name, at in poses.items()} for _ in jobs]
     before = moving.engine.calls
     together = moving.track(frames, priors)
@@ -195,11 +175,11 @@ def test_objects_of_many_streams_go_through_the_refiner_in_one_batch(moving: Fou
         moving.release(name)
 
 
-def test_tracking_goes_on_from_pose_and_memory_alone(moving: FoundationPoseEstimator, studio: Studio) -> None:
+def test_tracking_goes_on_from_pose_and_memory_alone(moving: FoundationPoseEstimator) -> None:
     """As after a hand-over: another estimator of the same weights gives the very same poses."""
     other = FoundationPoseEstimator(weights(still=False), Device(torch.device("cpu")), threads=0)
-    other.prepare(job("box", loss="off", iterations="1", score_every="0"))
-    frames = [studio.frame(seq, {"box": AT}) for seq in range(4)]
+    other.prepare(job("box", **BARE))
+    frames = [studio().frame(seq, {"box": AT}) for seq in range(4)]
     prior: Estimates = {"box": Estimate(AT, 1.0, State.TRACKED)}
     moved = prior
     for seq, frame in enumerate(frames):
@@ -212,20 +192,20 @@ def test_tracking_goes_on_from_pose_and_memory_alone(moving: FoundationPoseEstim
     assert prior["box"].cam_from_obj.distance(AT)[1] > 0.001  # it did move
 
 
-def test_memory_of_another_estimator_is_not_read(still: FoundationPoseEstimator, studio: Studio) -> None:
+def test_memory_of_another_estimator_is_not_read(still: FoundationPoseEstimator) -> None:
     prior = {"box": Estimate(AT, 1.0, State.TRACKED, memory=b"somebody else's")}
-    (after,) = still.track([studio.frame(1, {"box": AT})], [prior])
+    (after,) = still.track([studio().frame(1, {"box": AT})], [prior])
     assert after["box"].state is State.TRACKED
     assert Memory.unpack(after["box"].memory) is not None
 
 
-def test_a_symmetric_object_does_not_spin(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_symmetric_object_does_not_spin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starts, "SURVIVORS", 2)
     flip = np.diag([-1.0, -1.0, 1.0, 1.0])
     made = estimator(still=True)
     item = JobObject("box", str(box()), symmetries=Symmetries((flip,)))
     made.prepare(replace(job("box"), objects=(item,)))
-    mask = studio.frame(0, {"box": AT}, masks=True)
+    mask = studio().frame(0, {"box": AT}, masks=True)
     last = Memory(unseen=RECALL + 1, mean=0.9, trusted=AT)
     prior = {"box": Estimate(AT, 0.0, State.LOST, memory=last.pack())}
     (found,) = made.track([mask], [prior])
