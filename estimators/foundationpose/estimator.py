@@ -33,10 +33,10 @@ _LOG = logging.getLogger("posestream.estimators")
 class FoundationPoseEstimator:
     """``Estimator`` by FoundationPose's networks; needs depth and weights.
 
-    Its score is the share of the object's surface that is measured where it is drawn, halved where the scorer network
-    thinks no more of the pose than of an average hypothesis at registration: below 0.5 a pose is not to be trusted;
-    after five frames in a row below 0.3 the object is lost. A lost one is looked for where it was last for ten
-    frames, then registered anew every fifteen.
+    Its score is how likely the pose is right by the share of its surface that is measured where it is drawn, see
+    ``judge.calibrated``, halved where the scorer network thinks no more of the pose than of an average hypothesis at
+    registration: below 0.5 a pose is not to be trusted; after five frames in a row below 0.1 the object is lost. A lost
+    one is looked for where it was last for ten frames, then registered anew every fifteen.
 
     All objects of all frames of a call go through the refiner in one batch.
 
@@ -50,7 +50,7 @@ class FoundationPoseEstimator:
     """
 
     name = "foundationpose"
-    version = "1"
+    version = "2"
 
     def __init__(self, weights: Path | Weights | None = None, device: Device | None = None, threads: int = 1) -> None:
         device = device or Device.named()
@@ -103,8 +103,9 @@ class FoundationPoseEstimator:
         agreements = self.engine.agreement(groups, centred).tolist() if groups else []
         out: dict[str, Estimate] = {}
         for (name, pose), agreement in zip(poses.items(), agreements, strict=True):
-            memory = Memory(mean=agreement, trusted=pose)
-            out[name] = Estimate(pose, score_of(agreement, 1.0), State.REGISTERED, memory=memory.pack())
+            score = score_of(agreement, 1.0)
+            memory = Memory(mean=score, trusted=pose)
+            out[name] = Estimate(pose, score, State.REGISTERED, memory=memory.pack())
         return out
 
     def track(self, frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:

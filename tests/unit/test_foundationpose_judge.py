@@ -7,7 +7,10 @@ import torch
 from estimators.foundationpose.agreement import agreement_of
 from estimators.foundationpose.judge import (
     LOST_AFTER,
+    LOST_SCORE,
+    TRUSTED_SCORE,
     Outcome,
+    calibrated,
     followed,
     found_again,
     registered,
@@ -51,10 +54,21 @@ def test_depth_speaks_for_against_and_not_at_all() -> None:
 
 def test_an_object_that_agrees_is_followed_and_its_pose_trusted() -> None:
     after = followed(PRIOR, SEEN, Outcome(THERE, 0.8, None), loss=True)
-    assert (after.state, after.score, after.cam_from_obj) == (State.TRACKED, pytest.approx(0.8), THERE)
+    assert (after.state, after.score, after.cam_from_obj) == (State.TRACKED, pytest.approx(calibrated(0.8)), THERE)
     kept = memory_of(after).trusted
     assert kept is not None
     assert kept.distance(THERE) == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_the_score_is_a_probability_that_grows_with_agreement() -> None:
+    shares = np.linspace(0.0, 1.0, 101)
+    scores = [calibrated(float(share)) for share in shares]
+    assert scores == sorted(scores)
+    assert scores[0] == 0.0  # no evidence
+    assert scores[-1] > 0.95
+    # by hand: half of the poses with this agreement were right, and few of those below 0.28
+    assert calibrated(0.54) == pytest.approx(TRUSTED_SCORE)
+    assert calibrated(0.27) < LOST_SCORE < calibrated(0.28)
 
 
 def test_the_scorer_halves_the_score_of_what_it_does_not_trust() -> None:
@@ -63,9 +77,9 @@ def test_the_scorer_halves_the_score_of_what_it_does_not_trust() -> None:
     assert trust_of(SEEN, -9.0) == 0
     assert trust_of(Memory(), -9.0) == 1  # nothing to compare with
     after = followed(PRIOR, SEEN, Outcome(THERE, 0.8, -9.0), loss=True)
-    assert after.score == pytest.approx(0.4)
+    assert after.score == pytest.approx(calibrated(0.8) / 2)
     assert memory_of(after).trust == 0
-    assert followed(after, memory_of(after), Outcome(THERE, 0.8, None), loss=True).score == pytest.approx(0.4)
+    assert followed(after, memory_of(after), Outcome(THERE, 0.8, None), loss=True).score == after.score
 
 
 def test_the_scorer_is_asked_at_its_interval_and_on_suspicion() -> None:
@@ -109,7 +123,7 @@ def test_with_loss_off_it_is_never_lost() -> None:
 
 def test_a_lost_object_is_found_again_only_by_a_good_score() -> None:
     lost = Memory(unseen=3, mean=0.9, trusted=HERE, level=2.0, floor=-2.0)
-    assert found_again(lost, Outcome(THERE, 0.49, None)) is None
+    assert found_again(lost, Outcome(THERE, 0.53, None)) is None
     assert found_again(lost, Outcome(THERE, 0.9, -9.0)) is None  # the scorer does not believe it
     after = found_again(lost, Outcome(THERE, 0.8, None))
     assert after is not None
