@@ -200,7 +200,8 @@ def cover(
             if ab > wp.int64(0) and bc > wp.int64(0) and ca > wp.int64(0):
                 w = a[2] + slope_x * (float(u) + 0.5 - a[0]) + slope_y * (float(up) + 0.5 - a[1])
                 key = (wp.int64(wp.cast(1.0 / w, wp.int32)) << wp.int64(32)) | wp.int64(f)
-                if w > 0.0:
+                # reading first spares most of what is hidden the wait for its turn
+                if w > 0.0 and key < nearest[n, eye.height - 1 - up, u]:
                     wp.atomic_min(nearest, n, eye.height - 1 - up, u, key)
             ab -= step_ab
             bc -= step_bc

@@ -20,7 +20,7 @@ _NEAREST = wp.constant(NEAREST_M)
 _RGB, _DEPTH = wp.constant(RGB_AT), wp.constant(DEPTH_AT)
 _SIDE = wp.constant(INPUT_PX)
 _CHANNELS, _CELLS = wp.constant(6), wp.constant(2)
-STEP = wp.constant(4)
+STEP = wp.constant(16)
 """Pixels of a row that one thread counts."""
 
 

@@ -9,7 +9,7 @@ import warp as wp
 from torch import Tensor
 
 from estimators.foundationpose.rendering import kernels
-from estimators.foundationpose.rendering.tables import Row, Tables, packed
+from estimators.foundationpose.rendering.tables import Row, Tables, packed, sent
 from estimators.foundationpose.surface import Surface
 
 _THREADS = 1 << 17  # of a drawing, at least: fewer leave a GPU idle
@@ -63,7 +63,7 @@ class WarpCropRenderer:
         out = torch.zeros(count, 6, *size, device=self.device)
         if count == 0:
             return out
-        tables = Tables(torch.tensor(packed([mesh.row] * count), device=self.device), count)
+        tables = Tables(sent(packed([mesh.row] * count), self.device), count)
         eyes = [
             wp.from_torch(cam_from_obj.contiguous(), wp.mat44),
             wp.from_torch(K.double().contiguous(), wp.mat33d),

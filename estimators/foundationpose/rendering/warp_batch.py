@@ -12,7 +12,7 @@ from estimators.foundationpose.fused import PACKED, RIM_BEFORE
 from estimators.foundationpose.inputs import Group
 from estimators.foundationpose.observed import REFINER_NEAREST_M, SCORER_NEAREST_M
 from estimators.foundationpose.rendering import pair_kernels, window_kernels
-from estimators.foundationpose.rendering.tables import Row, Tables, packed
+from estimators.foundationpose.rendering.tables import Row, Tables, packed, sent
 from estimators.foundationpose.rendering.warp import WarpMesh, addresses, cover, launch
 
 
@@ -43,7 +43,7 @@ class WarpBatch:
     ) -> "WarpBatch":
         """A batch of these groups alone."""
         rows = rows_of(groups)
-        tables = Tables(torch.tensor(packed(rows), device=device), len(rows))
+        tables = Tables(sent(packed(rows), device), len(rows))
         batch = WarpBatch(tables, most_faces(groups), ratios, dtype)
         batch._held = groups
         return batch
