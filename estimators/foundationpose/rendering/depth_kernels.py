@@ -83,8 +83,8 @@ def filter_there(pointers: Tensor, sizes: Tensor, most_px: int) -> None:
     """``depth.filtered`` of pictures of any sizes where they lie; what is not finite counts as unknown.
 
     Args:
-        pointers: (N, 3) int64, on the device: addresses of (H, W) float32 as measured, of memory for what comes between,
-            and of what comes out.
+        pointers: (N, 3) int64, on the device: addresses of (H, W) float32 as measured, of memory for what comes
+            between, and of what comes out.
         sizes: (N, 2) int32, on the device: H and W.
         most_px: Pixels of the largest.
     """

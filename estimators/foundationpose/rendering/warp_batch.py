@@ -1,6 +1,7 @@
 """``Batch`` by warp's kernels: any meshes, frames and cameras in one launch, nothing between picture and network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import warp as wp
@@ -74,7 +75,7 @@ class WarpBatch:
         launch(pair_kernels.pair, (len(cam_from_obj), INPUT_PX, INPUT_PX), inputs, cam_from_obj.device)
         return self._pairs
 
-    def _drawn_at(self, cam_from_obj: Tensor, ratio: float) -> list[object]:
+    def _drawn_at(self, cam_from_obj: Tensor, ratio: float) -> list[Any]:
         """Windows and nearest faces at poses; what kernels are told about the poses."""
         poses = wp.from_torch(cam_from_obj.contiguous(), wp.mat44)
         crops, drawn = wp.from_torch(self._crops, wp.vec4), wp.from_torch(self._drawn, wp.vec4)
