@@ -9,7 +9,9 @@ import warp as wp
 
 from estimators.foundationpose.config import INPUT_PX
 from estimators.foundationpose.depth import NEAREST_M
-from estimators.foundationpose.rendering.kernels import NOTHING, eye_of, mesh_of, seen
+from estimators.foundationpose.rendering.cover_kernels import NOTHING
+from estimators.foundationpose.rendering.mesh_kernels import eye_of, mesh_of
+from estimators.foundationpose.rendering.shade_kernels import seen
 from estimators.foundationpose.rendering.tables import DEPTH as DEPTH_AT
 from estimators.foundationpose.rendering.tables import RGB as RGB_AT
 from estimators.foundationpose.rendering.window_kernels import image_pixel, image_size, read_at, there_and_back
