@@ -21,7 +21,7 @@ from schemas import Frame, Overloaded
 _LOG = logging.getLogger("posestream.estimators")
 MOST_PAIRS = {"cpu": 32, "cuda": 252}
 """Poses a forward of a network, at most; on the CPU larger batches are no faster."""
-_AT_ONCE = 16  # objects that a GPU works on while others are still on their way to it
+_AT_ONCE = 32  # objects that a GPU works on while others are still on their way to it
 Out = TypeVar("Out")
 
 

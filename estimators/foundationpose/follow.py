@@ -112,4 +112,3 @@ def estimate_of(found: Registration | None, model: ObjectModel, memory: Memory |
     if memory is not None and memory.trusted is not None:
         pose = nearest_equal(pose, model.symmetries, model.centred(memory.trusted))
     return registered(found, model.uncentred(pose), memory, loss=model.options.loss)
-

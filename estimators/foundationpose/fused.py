@@ -7,13 +7,15 @@
   linear layers that follow them, which changes nothing but rounding.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from estimators.foundationpose.config import INPUT_PX
-from estimators.foundationpose.layers import CHANNELS, HEADS, WIDTH, ConvBlock, ResidualBlock
+from estimators.foundationpose.layers import CHANNELS, HEADS, WIDTH, ConvBlock
 from estimators.foundationpose.networks import RefineNet, ScoreNet, folded
 
 CELL_PX = 2
@@ -21,8 +23,8 @@ CELL_CHANNELS = CHANNELS * CELL_PX * CELL_PX
 RIM_BEFORE, RIM_AFTER = 2, 1
 SIDE = INPUT_PX // CELL_PX + RIM_BEFORE + RIM_AFTER
 PACKED = (SIDE, SIDE, CELL_CHANNELS)
-"""Of one picture: cells of 2 x 2 pixels row by row, a rim of zeros about them (2 before, 1 after); a cell's channels are
-its four pixels', row by row, six each."""
+"""Of one picture: cells of 2 x 2 pixels row by row, a rim of zeros about them (2 before, 1 after); a cell's channels
+are its four pixels', row by row, six each."""
 _TAPS = 4
 
 
@@ -43,19 +45,16 @@ class _Trunk:
     """
 
     def __init__(self, network: RefineNet | ScoreNet, pair: nn.Sequential, joint: nn.Sequential) -> None:
-        first = pair[0]
-        assert isinstance(first, ConvBlock)
-        self._first = _of_cells(_conv(first.net[0]).weight)
-        self._bias = _conv(first.net[0]).bias
-        self._pair, self._joint = list(pair)[1:], list(joint)
+        first = cast("ConvBlock", pair[0]).net[0]
+        self._first = _Conv(_of_cells(cast("nn.Conv2d", first).weight), cast("nn.Conv2d", first).bias, 1, 0)
+        self._pair, self._joint = _blocks(list(pair)[1:]), _blocks(joint)
         self._places = network.pos_embed.pe
 
     def tokens(self, pairs: Tensor) -> Tensor:
         """(N, 400, 512) of (2 N, *``PACKED``)."""
-        x = _conv_relu(pairs.permute(0, 3, 1, 2), self._first, self._bias, 1, 0)
-        both = torch.cat(_through(self._pair, x).chunk(2), dim=1)
-        y = _through(self._joint, both.contiguous(memory_format=torch.channels_last))
-        return y.permute(0, 2, 3, 1).flatten(1, 2) + self._places
+        x = _through(self._pair, self._first(pairs.permute(0, 3, 1, 2)))
+        both = torch.cat(x.chunk(2), dim=1).contiguous(memory_format=torch.channels_last)
+        return _through(self._joint, both).permute(0, 2, 3, 1).flatten(1, 2) + self._places
 
 
 class FusedRefiner:
@@ -71,8 +70,8 @@ class FusedRefiner:
         _ready(network, device, dtype)
         self._trunk = _Trunk(network, network.encodeA, network.encodeAB)
         heads = [network.trans_head, network.rot_head]
-        self._layers = [_layer(head[0]) for head in heads]
-        self._last = [_linear(head[1]).float() for head in heads]
+        self._layers = [cast("nn.TransformerEncoderLayer", head[0]) for head in heads]
+        self._last = [head[1].float() for head in heads]
         self._in = torch.cat([layer.self_attn.in_proj_weight for layer in self._layers])
         self._in_bias = torch.cat([layer.self_attn.in_proj_bias for layer in self._layers])
 
@@ -112,8 +111,9 @@ def _ready(network: nn.Module, device: torch.device, dtype: torch.dtype) -> None
 
 
 def _of_cells(weight: Tensor) -> Tensor:
-    """A (D, 6, 7, 7) kernel of stride 2 as one of cells, (D, 24, 4, 4): tap k is of pixel k - 3, which is in cell
-    floor((k - 3) / 2).
+    """A (D, 6, 7, 7) kernel of stride 2 as one of cells, (D, 24, 4, 4).
+
+    Tap k is of pixel k - 3, which is in cell floor((k - 3) / 2).
     """
     out = weight.new_zeros(len(weight), CELL_PX, CELL_PX, CHANNELS, _TAPS, _TAPS)
     for row in range(weight.shape[2]):
@@ -123,29 +123,45 @@ def _of_cells(weight: Tensor) -> Tensor:
     return out.flatten(1, 3).contiguous(memory_format=torch.channels_last)
 
 
-def _through(blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
-    for block in blocks:
-        if isinstance(block, ConvBlock):
-            conv = _conv(block.net[0])
-            x = _conv_relu(x, conv.weight, conv.bias, conv.stride[0], conv.padding)
-        elif isinstance(block, ResidualBlock):
-            inner = _conv_relu(x, block.conv1.weight, block.conv1.bias, 1, 1)
-            x = _conv_relu(inner, block.conv2.weight, block.conv2.bias, 1, 1, x)
-    return x
+@dataclass(frozen=True, slots=True, eq=False)
+class _Conv:
+    """A convolution with its bias, and a ReLU after it."""
 
+    weight: Tensor
+    bias: Tensor | None
+    stride: int
+    padding: int
 
-def _conv_relu(
-    x: Tensor, weight: Tensor, bias: Tensor | None, stride: int, padding: int | str | tuple[int, ...],
-    residual: Tensor | None = None,
-) -> Tensor:  # fmt: skip
-    """Convolution, bias, residual if any, ReLU."""
-    if x.is_cuda:
-        sizes = ((stride, stride), (padding, padding) if isinstance(padding, int) else padding, (1, 1), 1)
+    @staticmethod
+    def of(module: nn.Module) -> "_Conv":
+        conv = cast("nn.Conv2d", module)
+        return _Conv(conv.weight, conv.bias, conv.stride[0], cast("int", conv.padding[0]))
+
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Before the ReLU a residual is added, if any."""
+        if not x.is_cuda:
+            out = nn.functional.conv2d(x, self.weight, self.bias, self.stride, self.padding)
+            return (out if residual is None else out.add_(residual)).relu_()
+        stride, padding, dilation = [self.stride] * 2, [self.padding] * 2, [1, 1]
         if residual is None:
-            return torch.cudnn_convolution_relu(x, weight, bias, *sizes)
-        return torch.cudnn_convolution_add_relu(x, weight, residual, 1.0, bias, *sizes)
-    out = nn.functional.conv2d(x, weight, bias, stride, padding)
-    return (out if residual is None else out.add_(residual)).relu_()
+            return torch.cudnn_convolution_relu(x, self.weight, self.bias, stride, padding, dilation, 1)
+        return torch.cudnn_convolution_add_relu(x, self.weight, residual, 1.0, self.bias, stride, padding, dilation, 1)
+
+
+def _blocks(modules: Iterable[nn.Module]) -> list[tuple[_Conv, ...]]:
+    """One convolution each of ``ConvBlock``, two of ``ResidualBlock``."""
+    out: list[tuple[_Conv, ...]] = []
+    for module in modules:
+        parts = [module.net[0]] if isinstance(module, ConvBlock) else [module.conv1, module.conv2]
+        out.append(tuple(_Conv.of(cast("nn.Module", part)) for part in parts))
+    return out
+
+
+def _through(blocks: Sequence[tuple[_Conv, ...]], x: Tensor) -> Tensor:
+    for first, *second in blocks:
+        inner = first(x)
+        x = second[0](inner, x) if second else inner
+    return x
 
 
 def _attended(asked: Tensor) -> Tensor:
@@ -158,18 +174,3 @@ def _transformed(layer: nn.TransformerEncoderLayer, tokens: Tensor, asked: Tenso
     """``layer`` of tokens, whose queries, keys and values are known."""
     first = layer.norm1(tokens + layer.self_attn.out_proj(_attended(asked)))
     return layer.norm2(first + layer.linear2(layer.linear1(first).relu_()))
-
-
-def _conv(module: nn.Module) -> nn.Conv2d:
-    assert isinstance(module, nn.Conv2d)
-    return module
-
-
-def _linear(module: nn.Module) -> nn.Linear:
-    assert isinstance(module, nn.Linear)
-    return module
-
-
-def _layer(module: nn.Module) -> nn.TransformerEncoderLayer:
-    assert isinstance(module, nn.TransformerEncoderLayer)
-    return module

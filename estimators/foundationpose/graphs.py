@@ -1,6 +1,7 @@
 """Tracking as CUDA graphs: everything from poses to refined poses and their agreement is one launch."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,9 +32,7 @@ class Graph:
         pool: Memory that graphs share, as they never run at the same time.
     """
 
-    def __init__(
-        self, size: int, faces: int, iterations: int, steps: Steps, device: Device, pool: tuple[int, int]
-    ) -> None:
+    def __init__(self, size: int, faces: int, iterations: int, steps: Steps, device: Device, pool: Any) -> None:  # noqa: ANN401 - torch's own
         self._size, self._steps, self._iterations = size, steps, iterations
         self._block = torch.zeros(size * (ROW_BYTES + _POSE_BYTES), dtype=torch.uint8, device=device.place)
         self._poses = self._block[size * ROW_BYTES :].view(torch.float32).view(size, 4, 4)

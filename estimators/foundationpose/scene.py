@@ -51,7 +51,7 @@ class Scene:
         return self.pixels.permute(2, 0, 1).float().contiguous()
 
     @cached_property
-    def K(self) -> Tensor:
+    def K(self) -> Tensor:  # noqa: N802 - the field's name for it
         """(3, 3) float64 intrinsics on the device."""
         return torch.tensor(self.camera, device=self.pixels.device)
 

@@ -146,14 +146,15 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     weights, mesh = write_recipe_weights(folder / "weights"), write_box(folder / "box.obj", (0.06, 0.1, 0.14), 2)
     rows: list[dict[str, Any]] = []
     on_gpu = options.device == "cuda"
-    for precision in options.precision or ["fp32", "bf16"]:
+    for precision in options.precision or ["fp32", "bf16", *(["fp16"] if on_gpu else [])]:
         bench = Bench(options.device, precision, weights, mesh, options.repeats)
         bench.job("track", score_every="0")
         for batch in options.batch or ([1, 8, 64] if on_gpu else [1, 8]):
             bench.stages(batch)
             bench.track(batch, 1)
         if on_gpu:
-            bench.track(16, 4)
+            for streams, objects in ((16, 4), (64, 4), (128, 1)):
+                bench.track(streams, objects)
         for search in ("full", "pruned", "geometric") if on_gpu else ("geometric",):
             bench.register(search)
         rows += bench.rows
@@ -176,7 +177,9 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--precision", choices=list(PRECISIONS), action="append", help="repeatable; default fp32, bf16")
+    parser.add_argument(
+        "--precision", choices=list(PRECISIONS), action="append", help="repeatable; default fp32, bf16, on CUDA fp16"
+    )
     parser.add_argument("--batch", type=int, action="append", help="repeatable; default 1, 8 and on CUDA 64")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON document")

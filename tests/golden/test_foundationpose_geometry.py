@@ -20,7 +20,7 @@ from estimators.foundationpose.surface import diameter, smooth_normals
 from estimators.foundationpose.symmetry import reference_transforms
 from estimators.foundationpose.view_grid import distinct, obj_from_view, view_grid, view_points
 from estimators.metrics import pose_errors, stepped_auc
-from schemas import Pose
+from schemas import Camera, Frame, Pose
 from tests.golden.foundationpose_golden import CONFIG, GOLDEN, case, needs_golden
 from tests.unit.foundationpose_renderers import renderer_or_skip
 
@@ -43,11 +43,16 @@ def test_erosion_is_exact_and_smoothing_close() -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_the_gpus_filters_do_the_same(device: str) -> None:
     renderer_or_skip("warp", device)
-    from estimators.foundationpose.rendering.depth_kernels import filter_there
+    from estimators.foundationpose.upload import Uploader
+
+    def there(depth: np.ndarray, device: torch.device) -> torch.Tensor:
+        height, width = depth.shape
+        camera, rgb = Camera(width, height, 100.0, 100.0, 1.0, 1.0), np.zeros((height, width, 3), np.uint8)
+        return Uploader(device)([Frame("job", "run", 0, 0, camera, rgb, depth)])[0].depth_m.cpu()
 
     for name in ("depth_filters", "scene"):
         depth = case(name)["depth"]
-        assert gap(filter_there([tensor(depth).to(device)])[0].cpu(), filtered(depth)) < 1e-6
+        assert gap(there(depth, torch.device(device)), filtered(depth)) < 1e-6
 
 
 def test_the_scenes_depth_is_filtered_alike() -> None:

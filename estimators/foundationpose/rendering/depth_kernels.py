@@ -1,6 +1,5 @@
 """``depth``'s filters as warp kernels: the same operations, a thread a pixel of any picture."""
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -80,26 +79,19 @@ def smooth(pointers: wp.array2d[wp.uint64], sizes: wp.array2d[wp.int32], weights
     out[v, u] = total
 
 
-def filter_there(depths_m: Sequence[Tensor]) -> list[Tensor]:
-    """``depth.filtered`` of pictures (H, W) float32 of any sizes where they lie; not finite counts as unknown."""
-    if not depths_m:
-        return []
-    wp.init()
-    device = depths_m[0].device
-    sources = [depth.contiguous() for depth in depths_m]
-    counts = [depth.numel() for depth in sources]
-    memory = torch.empty(2, sum(counts), device=device)
-    between, out = (
-        [part.view(depth.shape) for part, depth in zip(half.split(counts), sources, strict=True)] for half in memory
-    )
-    rows = [[a.data_ptr(), b.data_ptr(), c.data_ptr()] for a, b, c in zip(sources, between, out, strict=True)]
-    pointers = torch.tensor(rows, dtype=torch.int64, device=device)
-    sizes = torch.tensor([depth.shape for depth in sources], dtype=torch.int32, device=device)
+def filter_there(pointers: Tensor, sizes: Tensor, most_px: int) -> None:
+    """``depth.filtered`` of pictures of any sizes where they lie; what is not finite counts as unknown.
+
+    Args:
+        pointers: (N, 3) int64, on the device: addresses of (H, W) float32 as measured, of memory for what comes
+            between, and of what comes out.
+        sizes: (N, 2) int32, on the device: H and W.
+        most_px: Pixels of the largest.
+    """
     inputs: list[Any] = [wp.from_torch(pointers, wp.uint64), wp.from_torch(sizes)]
-    dim = (len(sources), max(counts))
-    launch(erode, dim, inputs, device)
-    launch(smooth, dim, [*inputs, wp.from_torch(_weights(device))], device)
-    return out
+    dim = (len(pointers), most_px)
+    launch(erode, dim, inputs, pointers.device)
+    launch(smooth, dim, [*inputs, wp.from_torch(_weights(pointers.device))], pointers.device)
 
 
 @cache

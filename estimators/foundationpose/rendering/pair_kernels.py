@@ -9,7 +9,9 @@ import warp as wp
 
 from estimators.foundationpose.config import INPUT_PX
 from estimators.foundationpose.depth import NEAREST_M
-from estimators.foundationpose.rendering.kernels import NOTHING, eye_of, mesh_of, seen
+from estimators.foundationpose.rendering.cover_kernels import NOTHING
+from estimators.foundationpose.rendering.mesh_kernels import eye_of, mesh_of
+from estimators.foundationpose.rendering.shade_kernels import seen
 from estimators.foundationpose.rendering.tables import DEPTH as DEPTH_AT
 from estimators.foundationpose.rendering.tables import RGB as RGB_AT
 from estimators.foundationpose.rendering.window_kernels import image_pixel, image_size, read_at, there_and_back
@@ -20,7 +22,7 @@ _NEAREST = wp.constant(NEAREST_M)
 _RGB, _DEPTH = wp.constant(RGB_AT), wp.constant(DEPTH_AT)
 _SIDE = wp.constant(INPUT_PX)
 _CHANNELS, _CELLS = wp.constant(6), wp.constant(2)
-STEP = wp.constant(4)
+STEP = wp.constant(16)
 """Pixels of a row that one thread counts."""
 
 

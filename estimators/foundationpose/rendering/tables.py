@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -79,12 +80,18 @@ class Tables:
 
     def __init__(self, block: Tensor, count: int) -> None:
         ends = np.cumsum([0, 8 * _POINTERS, 8 * _NUMBERS, 4 * _COUNTS]) * count
-        parts = [block[start:end] for start, end in zip(ends[:-1], ends[1:], strict=True)]
+        parts = [block[start:end] for start, end in pairwise(ends.tolist())]
         self.pointers = parts[0].view(torch.int64).view(count, _POINTERS)
         numbers = parts[1].view(torch.float64).view(_NUMBERS, count)
         self.diameters_m = numbers[_DIAMETER]
         self.cameras = numbers[_CAMERA].view(-1).view(count, 9)
         self.counts = parts[2].view(torch.int32).view(count, _COUNTS)
+
+
+def sent(array: Array, device: torch.device) -> Tensor:
+    """An array on a device; nothing waits for the copy."""
+    here = torch.from_numpy(array)
+    return here.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else here
 
 
 def packed(rows: Sequence[Row]) -> Array:

@@ -8,8 +8,8 @@ import torch
 import warp as wp
 from torch import Tensor
 
-from estimators.foundationpose.rendering import kernels
-from estimators.foundationpose.rendering.tables import Row, Tables, packed
+from estimators.foundationpose.rendering import cover_kernels, shade_kernels
+from estimators.foundationpose.rendering.tables import Row, Tables, packed, sent
 from estimators.foundationpose.surface import Surface
 
 _THREADS = 1 << 17  # of a drawing, at least: fewer leave a GPU idle
@@ -63,7 +63,7 @@ class WarpCropRenderer:
         out = torch.zeros(count, 6, *size, device=self.device)
         if count == 0:
             return out
-        tables = Tables(torch.tensor(packed([mesh.row] * count), device=self.device), count)
+        tables = Tables(sent(packed([mesh.row] * count), self.device), count)
         eyes = [
             wp.from_torch(cam_from_obj.contiguous(), wp.mat44),
             wp.from_torch(K.double().contiguous(), wp.mat33d),
@@ -72,7 +72,7 @@ class WarpCropRenderer:
         ]
         nearest = torch.empty(count, *size, dtype=torch.int64, device=self.device)
         cover(eyes, nearest, mesh.faces)
-        launch(kernels.shade, (count, *size), [*eyes, wp.from_torch(nearest), wp.from_torch(out)], self.device)
+        launch(shade_kernels.shade, (count, *size), [*eyes, wp.from_torch(nearest), wp.from_torch(out)], self.device)
         return out
 
 
@@ -82,7 +82,7 @@ def addresses(tables: Tables) -> list[Any]:
 
 
 def cover(eyes: Sequence[Any], nearest: Tensor, faces: int) -> None:
-    """Fill ``nearest`` (N, height, width) int64; see ``kernels.cover``.
+    """Fill ``nearest`` (N, height, width) int64; see ``cover_kernels.cover``.
 
     Args:
         eyes: Poses, cameras, windows, pointers and counts.
@@ -90,10 +90,10 @@ def cover(eyes: Sequence[Any], nearest: Tensor, faces: int) -> None:
         faces: Of the mesh that has most.
     """
     count, height, _ = nearest.shape
-    nearest.fill_(int(kernels.NOTHING))
+    nearest.fill_(int(cover_kernels.NOTHING))
     slices = min(max(1, _THREADS // (count * faces)), height)
     inputs = [*eyes, slices, wp.from_torch(nearest)]
-    launch(kernels.cover, (count, slices, faces), inputs, nearest.device)
+    launch(cover_kernels.cover, (count, slices, faces), inputs, nearest.device)
 
 
 def launch(kernel: Any, dim: Sequence[int], inputs: list[Any], device: torch.device) -> None:  # noqa: ANN401

@@ -1,6 +1,7 @@
 """``Batch`` by warp's kernels: any meshes, frames and cameras in one launch, nothing between picture and network."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import warp as wp
@@ -12,7 +13,7 @@ from estimators.foundationpose.fused import PACKED, RIM_BEFORE
 from estimators.foundationpose.inputs import Group
 from estimators.foundationpose.observed import REFINER_NEAREST_M, SCORER_NEAREST_M
 from estimators.foundationpose.rendering import pair_kernels, window_kernels
-from estimators.foundationpose.rendering.tables import Row, Tables, packed
+from estimators.foundationpose.rendering.tables import Row, Tables, packed, sent
 from estimators.foundationpose.rendering.warp import WarpMesh, addresses, cover, launch
 
 
@@ -43,7 +44,7 @@ class WarpBatch:
     ) -> "WarpBatch":
         """A batch of these groups alone."""
         rows = rows_of(groups)
-        tables = Tables(torch.tensor(packed(rows), device=device), len(rows))
+        tables = Tables(sent(packed(rows), device), len(rows))
         batch = WarpBatch(tables, most_faces(groups), ratios, dtype)
         batch._held = groups
         return batch
@@ -74,7 +75,7 @@ class WarpBatch:
         launch(pair_kernels.pair, (len(cam_from_obj), INPUT_PX, INPUT_PX), inputs, cam_from_obj.device)
         return self._pairs
 
-    def _drawn_at(self, cam_from_obj: Tensor, ratio: float) -> list[object]:
+    def _drawn_at(self, cam_from_obj: Tensor, ratio: float) -> list[Any]:
         """Windows and nearest faces at poses; what kernels are told about the poses."""
         poses = wp.from_torch(cam_from_obj.contiguous(), wp.mat44)
         crops, drawn = wp.from_torch(self._crops, wp.vec4), wp.from_torch(self._drawn, wp.vec4)
