@@ -26,7 +26,8 @@ NORMAL = (2 * np.pi) ** 1.5
 HIDDEN = 0.3
 """Chance that something else is in front of a pixel of the object, or of what stands still."""
 _IN_FRONT = np.array([0.4, 0.6, 0.8, 0.01])  # by ``Backdrop.place``: chance that what stands still is in front
-_MOST = 3.0  # a logarithm
+_MOST = 3.0  # a logarithm, either way, in the mean
+_MOST_FOR = 8.0  # in the sum: where two placements draw a pixel, which of them has its colour decides
 _CHROMA, _LIGHT, _GREY = 0.07, 0.12, 4.0  # spread about the mesh's colours in the light: logarithms, grey levels
 _STILL, _STILL_GREY, _SHARPEST = 0.05, 2.0, 1e3  # about what stands still; the likeliest that a colour can be
 _EDGE = 0.35  # of the contrast nearby: an edge of what stands is not as sharp in memory as in the frame
@@ -88,18 +89,18 @@ def log_odds_of(
     """What the pixels that B placements draw say for each of them.
 
     Returns:
-        (B,) sums of the logarithms of odds and (B,) their means; 0 where nothing is drawn.
+        (B,) sums of the logarithms of odds, each -3 to 8, and (B,) their means, each -3 to 3; 0 where nothing is drawn.
     """
     poses = np.tile(np.eye(4), (len(placements), 1, 1))
     for k, one in enumerate(placements):
         poses[k, :3, :3], poses[k, :3, 3] = one.R, one.t - one.R @ model.center_m
     size = sight.without.shape
     drawn = renderer.render(model.mesh, poses, sight.K, (size[0], size[1]))
-    known, out = images.known, np.zeros((len(placements), 2))
+    known, out = images.known, np.zeros((len(placements), 3))
     add_up(
         drawn.depth_m, drawn.rgb, drawn.normal, sight.tints, sight.without, sight.hidden, known.terms, known.tone, out
     )
-    return out[:, 0], out[:, 0] / np.maximum(out[:, 1], 1.0)
+    return out[:, 0], out[:, 1] / np.maximum(out[:, 2], 1.0)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -121,7 +122,7 @@ def add_up(
     depth: Array, rgb: Array, normal: Array, seen: Array, without: Array, hidden: Array, terms: Array, tone: Array,
     out: Array,
 ) -> None:  # fmt: skip
-    """Write for each of B renders (see ``Rendering``) summed log-odds and number of pixels to ``out`` (B, 2)."""
+    """Write for each of B renders (see ``Rendering``) both sums of log-odds and number of pixels to ``out`` (B, 3)."""
     drawn = np.zeros((depth.shape[1], depth.shape[2], 3), np.float32)
     for b in range(depth.shape[0]):
         _tints_of(depth[b], rgb[b], normal[b], terms, tone, drawn)
@@ -132,8 +133,10 @@ def add_up(
                 chroma2, light2 = _rough_at(drawn, depth[b], v, u)
                 own = own_density(seen[v, u], drawn[v, u], chroma2, light2)
                 odds = np.log((1 - HIDDEN) * own + hidden[v, u]) - without[v, u]
-                out[b, 0] += min(_MOST, max(-_MOST, odds))
-                out[b, 1] += 1.0
+                odds = max(-_MOST, odds)
+                out[b, 0] += min(_MOST_FOR, odds)
+                out[b, 1] += min(_MOST, odds)
+                out[b, 2] += 1.0
 
 
 @njit(nogil=True, cache=True, inline="always")
