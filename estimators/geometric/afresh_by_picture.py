@@ -29,7 +29,7 @@ def found_elsewhere(search: PictureSearch) -> Fit | None:
     frames = max(1, memory.frames - memory.trusted_frame)
     reach_m = _REACH_DIAMETERS * model.mesh.diameter_m + (_REACH_M + _REACH_SPEED_S * memory.speed_m_s) * frames
     reach_m, angle_rad = min(reach_m, _FARTHEST_M), _TURN_RAD + _TURN_FRAME_RAD * frames
-    likely = places_like(model, trusted, angle_rad, reach_m, search.images, memory.tone, _PLACES)
+    likely = places_like(model, trusted, angle_rad, reach_m, search.images, _PLACES)
     starts = [trusted] + [Placement(R, t) for R, t in likely]
     return search.about(trusted.t, reach_m).best_of(starts, _CLOSE, _FITTED)
 

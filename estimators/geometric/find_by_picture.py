@@ -2,10 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 
-from estimators.geometric.templates import TEMPLATE_PX, features, match_all
+from estimators.geometric.likelihood import Sight, sight_of
+from estimators.geometric.pictures import crop_about_width
+from estimators.geometric.template_odds import best_places
+from estimators.geometric.templates import TEMPLATE_PX
 from estimators.geometric.views import directions
 from schemas.arrays import Array
 
@@ -17,13 +19,12 @@ if TYPE_CHECKING:
 _SCALES, _FAR_SCALES, _FAR_M = (1.0, 0.88, 1.14), (0.77, 1.3), 0.2  # of the last distance; when it may be far
 _APART_PX, _APART_COSINE = 3.0, np.cos(np.radians(35.0))
 _STRIDE_PX = 2
-_NOTHING = 9.0  # of a logarithm: no colour of a mesh
+_ROOM_DIAMETERS = 1.4  # beside what is within reach
 _LOOKED_AT, _ROUGHLY = 24, 3  # so many turns are looked at closely, after all were by every third point
 
 
 def places_like(
-    model: "ObjectModel", last: "Placement", angle_rad: float, reach_m: float, images: "FrameImages", tone: Array,
-    most: int,
+    model: "ObjectModel", last: "Placement", angle_rad: float, reach_m: float, images: "FrameImages", most: int,
 ) -> list[tuple[Array, Array]]:  # fmt: skip
     """(3, 3) rotations and (3,) translations where small pictures of the object fit, best first.
 
@@ -33,17 +34,17 @@ def places_like(
         angle_rad: How far it may have turned since.
         reach_m: How far it may have moved across the view.
         images: The frame.
-        tone: (2,) see ``match_all``.
         most: How many are given at most.
     """
     turns, view = _turns(model, last, angle_rad)
     if len(turns) > _LOOKED_AT:
-        rough = _matched(model, last.t, turns, view, reach_m, images, tone, _ROUGHLY)[0]
+        rough = _matched(model, last.t, turns, view, reach_m, images, _ROUGHLY)[0]
         best = np.argsort(-rough, kind="stable")[:_LOOKED_AT]
         turns, view = turns[best], view[best]
     found: list[tuple[float, Array, Array]] = []
     for scale in _SCALES + (_FAR_SCALES if reach_m > _FAR_M else ()):
-        merit, t = _matched(model, last.t * scale, turns, view, reach_m, images, tone, 1)
+        merit, t = _matched(model, last.t * scale, turns, view, reach_m, images, 1)
+        merit /= scale**2  # what is farther away covers less of the frame
         found += [(float(merit[k]), turns[k], t[k]) for k in range(len(turns)) if merit[k] > 0]
     found.sort(key=lambda one: -one[0])
     apart_m = _APART_PX / TEMPLATE_PX * model.mesh.diameter_m
@@ -51,21 +52,27 @@ def places_like(
 
 
 def _matched(
-    model: "ObjectModel", last_m: Array, R: Array, view: Array, reach_m: float, images: "FrameImages", tone: Array,
-    every: int,
-) -> tuple[Array, Array]:  # fmt: skip
-    """(B,) best merits and (B, 3) places of hypotheses at the distance of ``last_m``, by every so manyth point."""
-    z, templates = float(last_m[2]), model.templates
-    image, corner, zoom = _window(model, last_m, reach_m, images)
-    if min(image.shape[:2]) < TEMPLATE_PX:
-        return np.full(len(R), -1.0), np.tile(last_m, (len(R), 1))
-    points, looks = templates.points[:, ::every], templates.features[:, ::every]
-    best = match_all(
-        np.ascontiguousarray(points), np.ascontiguousarray(looks), -(-templates.inner // every), view, R, image,
-        zoom * images.cam[0] / z, tone, _STRIDE_PX,
+    model: "ObjectModel", last_m: Array, R: Array, view: Array, reach_m: float, images: "FrameImages", every: int
+) -> tuple[Array, Array]:
+    """(B,) best odds and (B, 3) places of hypotheses at the distance of ``last_m``, by every so manyth point."""
+    z, templates, D = float(last_m[2]), model.templates, model.mesh.diameter_m
+    sight, inner = _sight_about(last_m, 2 * reach_m + _ROOM_DIAMETERS * D, D, images), templates.inner
+    points, rgb, normals = (
+        np.ascontiguousarray(one[:, :inner:every]) for one in (templates.points, templates.rgb, templates.normals)
+    )
+    weight = templates.area_px / -(-inner // every)
+    best = best_places(
+        points, rgb, normals, weight, view, R, sight.tints, sight.without, sight.hidden, sight.K[0, 0] / z,
+        (images.known.terms, images.known.tone), _STRIDE_PX,
     )  # fmt: skip
-    at = (best[:, 1:] + 0.5) / zoom - 0.5 + corner
-    return best[:, 0], np.column_stack([(at - images.cam[2:]) / images.cam[:2] * z, np.full(len(at), z)])
+    at = (best[:, 1:] - sight.K[:2, 2]) / [sight.K[0, 0], sight.K[1, 1]] * z
+    return best[:, 0], np.column_stack([at, np.full(len(at), z)])
+
+
+def _sight_about(at_m: Array, width_m: float, diameter_m: float, images: "FrameImages") -> Sight:
+    """What a window of the frame shows, the object ``TEMPLATE_PX`` in diameter in it."""
+    size_px = max(8, int(TEMPLATE_PX * width_m / diameter_m))
+    return sight_of(crop_about_width(images, at_m, width_m, size_px), images)
 
 
 def _turns(model: "ObjectModel", last: "Placement", angle_rad: float) -> tuple[Array, Array]:
@@ -75,34 +82,6 @@ def _turns(model: "ObjectModel", last: "Placement", angle_rad: float) -> tuple[A
     near = (traces - 1) / 2 >= np.cos(min(angle_rad, np.pi))
     own_view = int(np.argmax(directions() @ (own.T @ np.array([0.0, 0.0, -1.0]))))
     return np.concatenate([own[None], model.views.rotations[near]]), np.append(own_view, model.views.view[near])
-
-
-def _window(model: "ObjectModel", at_m: Array, reach_m: float, images: "FrameImages") -> tuple[Array, Array, float]:
-    """Features of the part of the frame within reach, (2,) the frame's pixel at its first one, and its zoom."""
-    fx, fy, cx, cy = images.cam
-    height, width = images.depth_m.shape
-    zoom = min(1.0, TEMPLATE_PX / (fx * model.mesh.diameter_m / at_m[2]))
-    u, v = fx * at_m[0] / at_m[2] + cx, fy * at_m[1] / at_m[2] + cy
-    half = (reach_m + 0.7 * model.mesh.diameter_m) * fx / at_m[2]
-    left, right = (int(x) for x in np.clip([u - half, u + half], 0, width))
-    top, bottom = (int(y) for y in np.clip([v - half, v + half], 0, height))
-    size = (int((right - left) * zoom), int((bottom - top) * zoom))
-    if min(size) < 1:
-        return np.zeros((0, 0, 3), np.float32), np.zeros(2), zoom
-    part = images.level(0)[top:bottom, left:right]
-    looks = features(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
-    looks[_still(images, (left, top, right, bottom), size)] = _NOTHING
-    return looks, np.array([left, top], np.float64), zoom
-
-
-def _still(images: "FrameImages", box: tuple[int, int, int, int], size: tuple[int, int]) -> Array:
-    """(h, w) bool for a part of the frame (left, top, right, bottom) made ``size`` large: what stands still."""
-    height, width = images.depth_m.shape
-    rows, columns = images.known.shown.shape
-    left, top, right, bottom = box
-    x = ((np.arange(size[0]) + 0.5) * ((right - left) / size[0]) + left) * columns / width
-    y = ((np.arange(size[1]) + 0.5) * ((bottom - top) / size[1]) + top) * rows / height
-    return images.known.shown[np.ix_(y.astype(np.int64), x.astype(np.int64))] > 0
 
 
 def turned_to(R: Array, t: Array, *, back: bool = False) -> Array:

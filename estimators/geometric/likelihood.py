@@ -26,10 +26,12 @@ NORMAL = (2 * np.pi) ** 1.5
 HIDDEN = 0.3
 """Chance that something else is in front of a pixel of the object, or of what stands still."""
 _IN_FRONT = np.array([0.4, 0.6, 0.8, 0.01])  # by ``Backdrop.place``: chance that what stands still is in front
-_MOST = 3.0  # a logarithm
+_MOST = 3.0  # a logarithm, either way, in the mean
+_MOST_FOR = 8.0  # in the sum: where two placements draw a pixel, which of them has its colour decides
 _CHROMA, _LIGHT, _GREY = 0.07, 0.12, 4.0  # spread about the mesh's colours in the light: logarithms, grey levels
 _STILL, _STILL_GREY, _SHARPEST = 0.05, 2.0, 1e3  # about what stands still; the likeliest that a colour can be
 _EDGE = 0.35  # of the contrast nearby: an edge of what stands is not as sharp in memory as in the frame
+_STEP_PX, _STEP, _STEP_MOST = 2, 0.1, 2.0  # brightness from pixel to pixel: how far apart, spread, a logarithm
 _NEXT = np.ones((3, 3), np.uint8)
 _FLOOR = 16.0  # grey levels, under a logarithm
 _WHOLE = 0.9
@@ -88,18 +90,19 @@ def log_odds_of(
     """What the pixels that B placements draw say for each of them.
 
     Returns:
-        (B,) sums of the logarithms of odds and (B,) their means; 0 where nothing is drawn.
+        (B,) sums of the logarithms of odds, each -3 to 8, and of those of steps of brightness, each -2 to 2; and (B,)
+        means of the former, each -3 to 3; 0 where nothing is drawn.
     """
     poses = np.tile(np.eye(4), (len(placements), 1, 1))
     for k, one in enumerate(placements):
         poses[k, :3, :3], poses[k, :3, 3] = one.R, one.t - one.R @ model.center_m
     size = sight.without.shape
     drawn = renderer.render(model.mesh, poses, sight.K, (size[0], size[1]))
-    known, out = images.known, np.zeros((len(placements), 2))
+    known, out = images.known, np.zeros((len(placements), 3))
     add_up(
         drawn.depth_m, drawn.rgb, drawn.normal, sight.tints, sight.without, sight.hidden, known.terms, known.tone, out
     )
-    return out[:, 0], out[:, 0] / np.maximum(out[:, 1], 1.0)
+    return out[:, 0], out[:, 1] / np.maximum(out[:, 2], 1.0)
 
 
 @njit(nogil=True, cache=True, inline="always")
@@ -121,19 +124,45 @@ def add_up(
     depth: Array, rgb: Array, normal: Array, seen: Array, without: Array, hidden: Array, terms: Array, tone: Array,
     out: Array,
 ) -> None:  # fmt: skip
-    """Write for each of B renders (see ``Rendering``) summed log-odds and number of pixels to ``out`` (B, 2)."""
+    """Write for each of B renders (see ``Rendering``) both sums of log-odds and number of pixels to ``out`` (B, 3)."""
     drawn = np.zeros((depth.shape[1], depth.shape[2], 3), np.float32)
+    shows = np.zeros((depth.shape[1], depth.shape[2]), np.float32)
     for b in range(depth.shape[0]):
+        shows[:] = 0.0
         _tints_of(depth[b], rgb[b], normal[b], terms, tone, drawn)
         for v in range(depth.shape[1]):
             for u in range(depth.shape[2]):
                 if depth[b, v, u] <= 0.0 or np.isnan(without[v, u]):
                     continue
                 chroma2, light2 = _rough_at(drawn, depth[b], v, u)
-                own = own_density(seen[v, u], drawn[v, u], chroma2, light2)
-                odds = np.log((1 - HIDDEN) * own + hidden[v, u]) - without[v, u]
-                out[b, 0] += min(_MOST, max(-_MOST, odds))
-                out[b, 1] += 1.0
+                own = (1 - HIDDEN) * own_density(seen[v, u], drawn[v, u], chroma2, light2)
+                odds = max(-_MOST, np.log(own + hidden[v, u]) - without[v, u])
+                shows[v, u] = own / (own + hidden[v, u])
+                out[b, 0] += min(_MOST_FOR, odds)
+                out[b, 1] += min(_MOST, odds)
+                out[b, 2] += 1.0
+        out[b, 0] += _steps(drawn, seen, shows)
+
+
+@njit(nogil=True, cache=True)
+def _steps(drawn: Array, seen: Array, shows: Array) -> float:
+    """How much likelier the steps of brightness inside of a render are with its own steps than with none.
+
+    Light is known less well than that a handle stands out of a wall: two pixels off alike tell nothing. ``shows``
+    (S, S) is the chance that a pixel shows the object, 0 where it is not drawn.
+    """
+    total = 0.0
+    for v in range(shows.shape[0]):
+        for u in range(shows.shape[1]):
+            for k in range(2):
+                y, x = v + _STEP_PX * k, u + _STEP_PX * (1 - k)
+                if y >= shows.shape[0] or x >= shows.shape[1] or shows[v, u] <= 0.0 or shows[y, x] <= 0.0:
+                    continue
+                own, there = drawn[v, u, 2] - drawn[y, x, 2], seen[v, u, 2] - seen[y, x, 2]
+                noise2 = _GREY * _GREY * (np.exp(-2 * drawn[v, u, 2]) + np.exp(-2 * drawn[y, x, 2]))
+                odds = own * (there - 0.5 * own) / (_STEP * _STEP + noise2)
+                total += min(shows[v, u], shows[y, x]) * min(_STEP_MOST, max(-_STEP_MOST, odds))
+    return total
 
 
 @njit(nogil=True, cache=True, inline="always")

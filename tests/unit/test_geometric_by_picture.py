@@ -10,7 +10,7 @@ from estimators.geometric.colours import CELLS, histogram, packed, unpacked
 from estimators.geometric.likelihood import HIDDEN
 from estimators.geometric.refine_by_picture import refine_by_picture
 from estimators.geometric.region import sense
-from estimators.geometric.templates import match_all
+from estimators.geometric.template_odds import best_places
 from estimators.geometric.tint import tints
 from estimators.mesh import load_mesh
 from schemas import Estimate, Estimates, Frame, Job, JobObject, Pose, State
@@ -180,5 +180,5 @@ def test_colours_survive_their_bytes() -> None:
 
 def test_kernels_are_compiled_for_one_kind_of_arrays_only(bench: Bench) -> None:
     bench.estimator.track([bench.frame(1)], [bench.started()])
-    for kernel in (refine_by_picture, match_all):
+    for kernel in (refine_by_picture, best_places):
         assert len(kernel.signatures) == 1, kernel

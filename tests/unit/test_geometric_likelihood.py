@@ -66,3 +66,18 @@ def test_what_is_outside_of_the_frame_is_left_out(box: ObjectModel) -> None:
     beyond = Placement(TRUTH.R, np.array([0.45, 0.0, 0.6]))
     (nothing,), (none,) = odds(box, [beyond], images, beyond.t)
     assert nothing == none == 0.0
+
+
+def test_a_handle_before_its_own_wall_tells_the_turn_by_its_edges() -> None:
+    wall_m, handle_m = trimesh.creation.cylinder(0.05, 0.12, sections=64), trimesh.creation.box((0.012, 0.03, 0.07))
+    handle_m.apply_translation((0, -0.06, 0))
+    cup = plain(trimesh.util.concatenate([wall_m, handle_m]), (70, 110, 190))
+    side = np.array([0.8, -0.3, 0.0, -0.2, 0, 0, 0, 0, 0])
+    upright = turned((1, 0, 0), 90.0) @ np.diag([1.0, -1.0, -1.0])
+    placements = [Placement(upright @ turned((0, 0, 1), angle), np.array([0.0, 0.0, 0.6])) for angle in (0.0, 25, -25)]
+    shots = [Shot(cup, one, side, wall()).images for one in placements]
+    known = [shot.knowing(replace(NOTHING_KNOWN, terms=side)) for shot in shots]
+    for number, images in enumerate(known):
+        sums = odds(cup, placements, images, placements[0].t)[0]
+        assert sums.argmax() == number
+        assert np.sort(sums)[-1] > np.sort(sums)[-2] + 100
