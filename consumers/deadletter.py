@@ -18,7 +18,7 @@ class DeadLetters:
     Headers added: ``x-error``, ``x-stage``, ``x-topic``, ``x-partition``, ``x-offset``, ``x-timestamp-ms``, as text.
 
     Args:
-        producer: Used by nobody else.
+        producer: Of the loop; with transactions, the one of the whole process.
     """
 
     def __init__(self, producer: Producer) -> None:

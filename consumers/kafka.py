@@ -2,6 +2,7 @@
 
 import logging
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from consumers.broker import Topic
 from consumers.kafka_consumer import KafkaConsumer
 from consumers.kafka_producer import KafkaProducer
 from consumers.kafka_reader import KafkaReader
+from consumers.kafka_transactions import TransactionalConsumer, TransactionalProducer
 
 _log = logging.getLogger("posestream.consumers")
 
@@ -22,6 +24,7 @@ MAX_RECORD_BYTES = 8 * 1024 * 1024 + 64 * 1024
 
 _ADMIN_TIMEOUT_S = 30.0
 _FETCH_WAIT_MS = 50  # a fetch without news holds back one that asks for newly assigned partitions too
+_LEAST_TRANSACTION_MS = 1000
 _READER_FETCH_WAIT_MS = 20  # readers get new partitions at every take-over
 
 
@@ -37,6 +40,8 @@ class KafkaSettings:
         queued_kbytes: Read ahead, at most; for live streams small, for it is hidden age.
         delivery_timeout_ms: A record not taken by then fails the process.
         linger_ms: How long a record waits for others to go with.
+        exactly_once: All producers of the broker are one, with transactions that its consumers commit; see
+            ``kafka_transactions``. Otherwise a record can come twice after a crash.
         group_instance_id: A static member's id, for StatefulSets; "" is a dynamic member, which hands over
             at once when it leaves.
     """
@@ -48,6 +53,7 @@ class KafkaSettings:
     delivery_timeout_ms: int = 120_000
     linger_ms: float = 1.0
     group_instance_id: str = ""
+    exactly_once: bool = False
 
 
 class KafkaBroker:
@@ -61,6 +67,7 @@ class KafkaBroker:
     def __init__(self, addresses: str, settings: KafkaSettings | None = None) -> None:
         self._addresses = addresses
         self._settings = settings or KafkaSettings()
+        self._transactional: TransactionalProducer | None = None
 
     def consumer(self, group: str) -> KafkaConsumer:
         """A member of ``group``: cooperative-sticky, dynamic unless an instance id is set."""
@@ -75,21 +82,13 @@ class KafkaBroker:
         }
         if settings.group_instance_id:
             config["group.instance.id"] = settings.group_instance_id
+        if settings.exactly_once:
+            return TransactionalConsumer(config, self._admin(), self._transactions())
         return KafkaConsumer(config, self._admin())
 
     def producer(self) -> KafkaProducer:
-        """An idempotent producer, acknowledged by all replicas in sync."""
-        return KafkaProducer(
-            self._common()
-            | {
-                "enable.idempotence": True,
-                "acks": "all",
-                "linger.ms": self._settings.linger_ms,
-                "message.max.bytes": MAX_RECORD_BYTES,
-                "queue.buffering.max.kbytes": 131_072,
-                "delivery.timeout.ms": self._settings.delivery_timeout_ms,
-            }
-        )
+        """An idempotent producer, acknowledged by all replicas in sync; with ``exactly_once`` always the same one."""
+        return self._transactions() if self._settings.exactly_once else KafkaProducer(self._sending())
 
     def reader(self) -> KafkaReader:
         """A reader without a group."""
@@ -106,6 +105,31 @@ class KafkaBroker:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
         _wait_for(admin, {topic.name for topic in topics})
+
+    def _transactions(self) -> TransactionalProducer:
+        if self._transactional is None:
+            # no longer than the session: when a killed worker's partitions move on, its transaction is over too
+            limit_ms = max(_LEAST_TRANSACTION_MS, self._settings.session_timeout_ms)
+            self._transactional = TransactionalProducer(
+                self._sending()
+                | {
+                    "transactional.id": f"posestream-{uuid.uuid4()}",
+                    "transaction.timeout.ms": limit_ms,
+                    "delivery.timeout.ms": min(self._settings.delivery_timeout_ms, limit_ms),
+                    "retry.backoff.ms": 5,  # the default makes each of two transactions in a row wait 100 ms
+                }
+            )
+        return self._transactional
+
+    def _sending(self) -> dict[str, Any]:
+        return self._common() | {
+            "enable.idempotence": True,
+            "acks": "all",
+            "linger.ms": self._settings.linger_ms,
+            "message.max.bytes": MAX_RECORD_BYTES,
+            "queue.buffering.max.kbytes": 131_072,
+            "delivery.timeout.ms": self._settings.delivery_timeout_ms,
+        }
 
     def _admin(self) -> AdminClient:
         return AdminClient(self._common())

@@ -98,7 +98,7 @@ class KafkaConsumer:
         if error.name() in _MOVED:
             _log.info("commit refused: %s", error)
             return False
-        if error.name() in _LATER or error.retriable():
+        if is_passing(error):
             msg = f"commit: {error}"
             raise TimeoutError(msg)
         raise KafkaException(error)
@@ -144,10 +144,16 @@ class KafkaConsumer:
             self._raised = error
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop(consumer, partitions, self._ownership.revoked if self._ownership else None)
+        self._drop(consumer, partitions, self._told_revoked)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._drop(consumer, partitions, self._ownership.lost if self._ownership else None)
+        self._drop(consumer, partitions, self._told_lost)
+
+    def _told_revoked(self, ownership: Ownership, partitions: Collection[Partition]) -> None:
+        ownership.revoked(partitions)
+
+    def _told_lost(self, ownership: Ownership, partitions: Collection[Partition]) -> None:
+        ownership.lost(partitions)
 
     def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if not partitions or self._ownership is None or self._raised:
@@ -157,18 +163,20 @@ class KafkaConsumer:
         starts = self._ownership.assigned(committed)
         for partition, position in committed.items():
             self._next[partition] = starts.get(partition, position.offset if position else OFFSET_BEGINNING)
-        consumer.incremental_assign([TopicPartition(p.topic, p.number, self._next[p]) for p in committed])
+        taken = [TopicPartition(p.topic, p.number, self._next[p]) for p in committed]
+        consumer.incremental_assign(taken)
+        consumer.resume(taken)  # one that was paused when it was lost is still so for librdkafka
 
     def _drop(
         self,
         consumer: Consumer,
         partitions: list[TopicPartition],
-        tell: Callable[[Collection[Partition]], None] | None,
+        tell: Callable[[Ownership, Collection[Partition]], None],
     ) -> None:
         gone = {Partition(item.topic, item.partition) for item in partitions} & set(self._next)
         try:
-            if gone and tell:
-                tell(gone)
+            if gone and self._ownership:
+                tell(self._ownership, gone)
         except BaseException as error:  # noqa: BLE001 - raised again by the call that served the callback
             self._raised = self._raised or error
         for partition in gone:
@@ -200,6 +208,11 @@ class KafkaConsumer:
         self._next[partition] = marks.low
         self._consumer.incremental_unassign([where])
         self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, marks.low)])
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Whether the same may go well when it is tried again."""
+    return error.name() in _LATER or error.retriable()
 
 
 def _position(known: TopicPartition) -> Position | None:

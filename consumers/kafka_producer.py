@@ -85,7 +85,7 @@ class KafkaProducer:
         if error is not None:  # the ticket stays on the way: nothing after it counts as settled
             self._error = self._error or f"{message.topic()}[{message.partition()}]: {error}"
             return
-        del self._on_the_way[ticket]
+        self._on_the_way.pop(ticket, None)
         offset = message.offset()
         if on_delivered and offset is not None:
             on_delivered(offset)

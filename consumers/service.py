@@ -21,6 +21,7 @@ from schemas.topics import frames_topic, worker_group
 _log = logging.getLogger("posestream.consumers")
 
 _MAX_RECORDS = 64
+_TRANSACTION_S = 0.1  # nobody sees an event before its transaction is committed
 
 
 def run_worker(
@@ -49,17 +50,22 @@ def run_worker(
         places = (settings.weights, settings.device, settings.precision, settings.renderer)
         loader = partial(load, resources=Resources(settings.threads, *places))
     loader = _with_first(loader, settings.estimator)
+    exactly_once = settings.delivery == "exactly_once"
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
         settings.kafka,
-        KafkaSettings(session_timeout_ms=settings.session_timeout_ms, group_instance_id=settings.instance_id),
+        KafkaSettings(
+            session_timeout_ms=settings.session_timeout_ms,
+            group_instance_id=settings.instance_id,
+            exactly_once=exactly_once,
+        ),
     )
     handler = PoseHandler(broker, Codec(settings.registry), settings, metrics, loader)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),
         topics=(frames_topic(settings.pool),),
         max_records=_MAX_RECORDS,
-        flush_interval_s=settings.flush_s,
+        flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
         revoke_budget_s=settings.revoke_s,
     )
 

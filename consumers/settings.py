@@ -1,6 +1,7 @@
 """What a worker is told: each field is an option and ``POSESTREAM_<FIELD>``."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,6 +22,9 @@ class WorkerSettings(BaseSettings):
     device: str = Field("auto", description="of networks: auto, cpu, cuda or cuda:N")
     precision: str = Field("auto", description="of networks: auto, fp32, bf16 or fp16")
     renderer: str = Field("auto", description="of networks' inputs: auto, numba, warp or nvdiffrast")
+    delivery: Literal["at_least_once", "exactly_once"] = Field(
+        "at_least_once", description="exactly_once: events, tracks and positions in one Kafka transaction"
+    )
     queue_frames: int = Field(32, ge=2, description="frames waiting in a partition before it is paused")
     flush_s: float = Field(0.5, gt=0, le=10, description="how often offsets are committed")
     track_s: float = Field(0.1, gt=0, le=10, description="how often the track of a stream is written, at most")

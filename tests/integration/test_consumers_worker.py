@@ -52,7 +52,8 @@ class World:
 
     script = SCRIPT
 
-    def __init__(self, kafka: str, registry: str, folder: Path) -> None:
+    def __init__(self, kafka: str, registry: str, folder: Path, delivery: str = "at_least_once") -> None:
+        self.delivery = delivery
         self.pool = f"p{uuid.uuid4().hex[:8]}"
         self.kafka, self.registry, self._folder = kafka, registry, folder
         self.broker = KafkaBroker(kafka)
@@ -70,6 +71,7 @@ class World:
 
     def worker(self, call_s: float | str = 0.005, failpoint: str = "", **settings: object) -> subprocess.Popen[bytes]:
         own = {"KAFKA": self.kafka, "REGISTRY": self.registry, "POOL": self.pool, "SESSION_TIMEOUT_MS": SESSION_MS}
+        own |= {"DELIVERY": self.delivery}
         given = own | {"FAILPOINT": failpoint} | {name.upper(): value for name, value in settings.items()}
         environment = os.environ | {f"POSESTREAM_{name}": str(value) for name, value in given.items()}
         environment["PYTHONPATH"] = str(SCRIPT.parents[2])
@@ -131,9 +133,9 @@ class World:
         self._reader.close()
 
 
-@pytest.fixture
-def world(stack: Any, tmp_path: Path) -> Iterator[World]:
-    made = World(stack.kafka, stack.registry, tmp_path)
+@pytest.fixture(params=["at_least_once", "exactly_once"])
+def world(stack: Any, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    made = World(stack.kafka, stack.registry, tmp_path, request.param)
     yield made
     made.close()
 
@@ -159,7 +161,8 @@ def uninterrupted(world: World, job: Job, count: int) -> list[list[float]]:
 def check_complete(world: World, job: Job, count: int) -> None:
     """No event lost, first occurrences in order, repeated ones identical, registered once, poses as without a fault."""
     events = world.events(job)
-    assert list(dict.fromkeys(event.seq for event in events)) == list(range(count))
+    seen = [event.seq for event in events]
+    assert (seen if world.delivery == "exactly_once" else list(dict.fromkeys(seen))) == list(range(count))
     expected = uninterrupted(world, job, count)
     for event in events:
         assert pose(event.estimates) == expected[event.seq]
@@ -201,6 +204,25 @@ def test_a_death_between_the_steps_of_durability_loses_nothing(world: World, fai
     world.worker()
     world.until(world.answered(job, 50))
     check_complete(world, job, 50)
+
+
+def test_a_worker_that_slept_past_its_session_writes_nothing_over_its_successor(world: World) -> None:
+    """Stopped in the middle of its work, counted out, woken when another has gone on."""
+    job = world.job()
+    first = world.worker(call_s=0.02)
+    world.frames(job, 0, 39)
+    world.until(world.answered(job, 10))
+    first.send_signal(signal.SIGSTOP)
+    world.worker(call_s=0.02)
+    world.frames(job, 40, 59)
+    world.until(world.answered(job, 60))
+    first.send_signal(signal.SIGCONT)
+    world.frames(job, 60, 69)
+    world.until(world.answered(job, 70))
+    world.until(lambda: world.assignments() == [2, 2])  # the sleeper is a member again, and works with the other
+    world.frames(job, 70, 79)
+    world.until(world.answered(job, 80))
+    check_complete(world, job, 80)
 
 
 def test_a_worker_that_leaves_hands_over_at_once_and_exits_with_0(world: World) -> None:
