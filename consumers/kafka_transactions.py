@@ -130,11 +130,15 @@ class TransactionalProducer(KafkaProducer):
 
     @contextmanager
     def _fatal_noted(self) -> Generator[None]:
-        """Where the broker took the producer's place away, confluent-kafka 2.16 raises a SystemError of its own."""
+        """Where the broker took the producer's place away, whatever is raised means that.
+
+        confluent-kafka 2.16 calls delivery reports with an exception pending then; SystemError and AttributeError
+        were seen.
+        """
         try:
             yield
-        except SystemError as error:
-            self.broken = self.broken or f"fatal: {error}"
+        except Exception as error:  # noqa: BLE001 - see above
+            self.broken = self.broken or f"{type(error).__name__}: {error}"
 
     def _check(self) -> None:
         self.broken = self.broken or self._error
