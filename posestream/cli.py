@@ -22,6 +22,7 @@ from rich.table import Table
 
 from consumers.loop import stop_on_signals
 from consumers.settings import WorkerSettings
+from posestream.archive_commands import record
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
 from posestream.options import OPTION_HELP, named_values, with_settings
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
 app.add_typer(weights_app, name="weights")
+app.command()(record)
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file
