@@ -1,6 +1,5 @@
 """What Kafka still holds of a job's stream, read by time and outside any group."""
 
-import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -62,6 +61,15 @@ def starts_of(reader: PartitionReader, partitions: list[Partition], span: Span) 
     return {one: None if since_ms is None else reader.since(one, since_ms) for one in partitions}
 
 
+def records_before(
+    reader: PartitionReader, starts: Mapping[Partition, int | None], ends: Mapping[Partition, int]
+) -> Iterator[Record]:
+    """Records of partitions below these offsets."""
+    reader.assign(starts)
+    while any(reader.position(partition) < end for partition, end in ends.items()):
+        yield from (record for record in reader.read(_READ_S) if record.offset < ends[record.source])
+
+
 def records(
     reader: PartitionReader,
     starts: Mapping[Partition, int | None],
@@ -70,23 +78,27 @@ def records(
     follow: bool = False,
 ) -> Iterator[Record]:
     """Records of partitions up to where they end now, or with ``follow`` up to where they end when ``stopped``."""
-    reader.assign(starts)
-    ends = None if follow else _ends(reader, starts)
-    give_up_s = math.inf
-    while time.monotonic() < give_up_s:
-        if stopped():
-            if not follow:
+    if not follow:
+        for record in records_before(reader, starts, ends_of(reader, starts)):
+            if stopped():
                 return
-            if ends is None:
-                ends, give_up_s = _ends(reader, starts), time.monotonic() + _DRAIN_S
-        if ends is not None and all(reader.position(partition) >= end for partition, end in ends.items()):
-            return
-        for record in reader.read(_READ_S):
-            if ends is None or record.offset < ends[record.source]:
-                yield record
+            yield record
+        return
+    reader.assign(starts)
+    while not stopped():
+        yield from reader.read(_READ_S)
+    yield from _drained(reader, ends_of(reader, starts))
 
 
-def _ends(reader: PartitionReader, partitions: Iterable[Partition]) -> dict[Partition, int]:
+def _drained(reader: PartitionReader, ends: Mapping[Partition, int]) -> Iterator[Record]:
+    """What a reader has not given yet; not waited for for ever, as the broker may be away."""
+    give_up_s = time.monotonic() + _DRAIN_S
+    while time.monotonic() < give_up_s and any(reader.position(one) < end for one, end in ends.items()):
+        yield from (record for record in reader.read(_READ_S) if record.offset < ends[record.source])
+
+
+def ends_of(reader: PartitionReader, partitions: Iterable[Partition]) -> dict[Partition, int]:
+    """Where partitions end now."""
     return {partition: reader.end(partition) for partition in partitions}
 
 

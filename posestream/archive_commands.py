@@ -1,7 +1,9 @@
 """``posestream record`` and ``posestream replay``."""
 
 import json
+import math
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Annotated
@@ -13,8 +15,11 @@ from consumers.kafka import KafkaBroker
 from consumers.loop import stop_on_signals
 from posestream.archive import NothingArchived, RunChoice, newest_run
 from posestream.job_commands import LOCAL_KAFKA, LOCAL_REGISTRY, AsJson, JobId, Kafka, Registry, book
+from posestream.options import OPTION_HELP, named_values
+from posestream.progress import advance, progress_bar
 from producers.archive.span import Span, time_ns
-from schemas import Job
+from producers.sources.base import Source
+from schemas import Job, Mode
 from schemas.codec import Codec
 
 FromTime = Annotated[
@@ -57,6 +62,83 @@ def record(
             f"run {report.run_id}: {report.frames} frames and {report.pose_events} pose events in {to}, "
             f"{report.size_bytes / 1e6:.1f} MB; {report.missing} numbers missing, {report.damaged} records damaged"
         )
+
+
+def replay(
+    job_id: JobId,
+    since: FromTime = None,
+    until: Annotated[str | None, typer.Option("--to", help="end of capture, not included")] = None,
+    run: RunId = None,
+    file: Annotated[Path | None, typer.Option(help="from this recording of the job, not from Kafka")] = None,
+    speed: Annotated[str, typer.Option(help="times as fast as it was captured, or max")] = "1",
+    new_job: Annotated[str | None, typer.Option("--as", metavar="NEWJOB", help="into a new job like this one")] = None,
+    estimator: Annotated[str | None, typer.Option(help="of the new job")] = None,
+    mode: Annotated[Mode | None, typer.Option(help="of the new job; all tracks every frame at any speed")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
+    kafka: Kafka = LOCAL_KAFKA,
+    registry: Registry = LOCAL_REGISTRY,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a stream that lies in Kafka or in a recording again, as a new run, with its old times of capture."""
+    from posestream.replay import Changes, target
+    from producers.service import produce
+    from producers.settings import ProduceSettings
+
+    times, codec, jobs = _speed(speed), Codec(registry), book(kafka, registry)
+    span = span_of(since, until)
+    if file is None:
+        origin = jobs.job(job_id)
+        source = _from_kafka(kafka, codec, origin, span, run, times)
+    else:
+        origin, source = _from_file(file, job_id, since, until, times)
+    changes = Changes(new_job, estimator, mode, named_values(option) if option else None)
+    job = target(jobs, origin, changes)
+    rate = 0.0 if math.isinf(times) else None
+    settings = ProduceSettings.model_validate({"kafka": kafka, "registry": registry, "rate": rate})
+    with stop_on_signals() as stop, progress_bar() as bar:
+        on_frame = partial(advance, bar, bar.add_task(f"{job.id}: frames", total=source.frame_count))
+        report = produce(settings, job, source, stop, on_frame)
+    if as_json:
+        typer.echo(json.dumps(asdict(report) | {"job_id": job.id}))
+    else:
+        Console(stderr=True).print(
+            f"job {job.id}, run {report.run_id}: {report.delivered} of {report.frames} frames delivered, "
+            f"{report.dropped} dropped, in {report.seconds:.1f} s"
+        )
+
+
+def _speed(text: str) -> float:
+    """How many times faster; infinity for ``max``."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0 or (math.isinf(speed) and text != "max"):
+        msg = f"expected a number above 0 or max, got {text!r}"
+        raise typer.BadParameter(msg, param_hint="--speed")
+    return speed
+
+
+def _from_kafka(kafka: str, codec: Codec, job: Job, span: Span, run: str | None, speed: float) -> Source:
+    from posestream.archived_source import ArchivedSource
+
+    run_id = run or _run_of(kafka, codec, job, span, None)
+    return ArchivedSource(KafkaBroker(kafka), codec, RunChoice(job, run_id, span), 1.0 if math.isinf(speed) else speed)
+
+
+def _from_file(file: Path, job_id: str, since: str | None, until: str | None, speed: float) -> tuple[Job, Source]:
+    from producers.archive.reader import Recording
+    from producers.sources.mcap import McapSource
+    from producers.sources.options import Address
+
+    job = Recording(file).job
+    if job.id != job_id:
+        msg = f"{file}: expected a recording of job {job_id}, it is one of job {job.id}"
+        raise NothingArchived(msg)
+    given = {"from": since, "to": until, "speed": None if math.isinf(speed) else str(speed)}
+    options = {name: text for name, text in given.items() if text is not None}
+    query = "&".join(f"{name}={text}" for name, text in options.items())
+    return job, McapSource(Address(f"mcap:{file}?{query}".rstrip("?"), "mcap", str(file), options))
 
 
 def span_of(since: str | None, until: str | None) -> Span:

@@ -91,6 +91,14 @@ class Codec:
             raise BadMessage(reason, "encode")
         return out.getvalue()
 
+    def prepare(self, topic: str, kind: type[Word]) -> None:
+        """Ask the registry now for what the first ``encode`` would ask for, so that the first message is not late.
+
+        Raises:
+            RegistryUnavailable, SchemaRefused: From the registry.
+        """
+        self._registry.id_of(topic, _schema_text(_KINDS[kind].schema))
+
     def decode(self, data: bytes, kind: type[T]) -> T:
         """The word of a message.
 

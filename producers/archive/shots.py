@@ -1,18 +1,22 @@
 """Frames that travelled once, as pictures of a source."""
 
+from collections.abc import Sequence
+
 from producers.sources.base import DamagedPicture, Shot
 from schemas import BadMessage, Camera
 from schemas.pictures import EncodedPictures
 
+_DEFAULT_RATE_HZ = 30.0  # of a single frame
 
-def shot_of(what: str, camera: Camera, captured_ns: int, first_ns: int, pictures: EncodedPictures) -> Shot:
+
+def shot_of(what: str, at_s: float, camera: Camera, captured_ns: int, pictures: EncodedPictures) -> Shot:
     """A picture that keeps its bytes and its time of capture.
 
     Args:
         what: Names the frame where it is damaged.
+        at_s: When it is due, seconds after the source's first.
         camera: Of this frame.
         captured_ns: When it was taken, nanoseconds since the Unix epoch.
-        first_ns: When the first frame of the source was taken.
         pictures: As they travelled.
 
     Raises:
@@ -23,4 +27,10 @@ def shot_of(what: str, camera: Camera, captured_ns: int, first_ns: int, pictures
     except (BadMessage, ValueError) as error:
         msg = f"{what}: {error}"
         raise DamagedPicture(msg) from error
-    return Shot((captured_ns - first_ns) * 1e-9, rgb, depth_m, masks, camera, captured_ns, pictures)
+    return Shot(at_s, rgb, depth_m, masks, camera, captured_ns, pictures)
+
+
+def rate_hz(captured_ns: Sequence[int]) -> float:
+    """Pictures a second by the times of the first two."""
+    step_ns = captured_ns[1] - captured_ns[0] if len(captured_ns) > 1 else 0
+    return 1e9 / step_ns if step_ns > 0 else _DEFAULT_RATE_HZ

@@ -24,7 +24,7 @@ from producers.archive.channels import (
     time_of,
 )
 from producers.archive.file import WholeWrites
-from schemas import Camera, Job, Pose, PoseEvent
+from schemas import Camera, Job, Pose, PoseEvent, State
 from schemas.codec import FrameHeader
 from schemas.images import decode_depth
 from schemas.pictures import EncodedDepth
@@ -91,7 +91,7 @@ class RecordingWriter:
         transforms = [
             _transform(name, estimate.cam_from_obj, event.captured_ns)
             for name, estimate in event.estimates.items()
-            if estimate.cam_from_obj is not None and estimate.score > 0
+            if estimate.cam_from_obj is not None and estimate.state is not State.LOST
         ]
         self._add(POSES, times, {"transforms": transforms})
         self._add(POSE_EVENT, times, event_to(event))

@@ -12,7 +12,7 @@ video:FILE?intrinsics=FILE[&...]   a video file
     both: intrinsics=FILE (JSON: fx, fy, cx, cy in pixels, or K; optional depth_unit_m), depth=DIR of 16-bit PNG
     files (smaller ones of the same shape are enlarged), mesh=FILE with unit=METRES and object=ID, mask=FILE of the
     first picture
-mcap:FILE   a recording of posestream record, with its times of capture, masks and objects
+mcap:FILE[?from=TIME&to=TIME&speed=N]   a recording of posestream record, with its times of capture, masks and objects
 synthetic:[?frames=N&seed=N&level=easy|medium|hard&size=WxH&rate=HZ]   a rendered carton over a table
 A folder's path alone is read as bop:PATH.\
 """

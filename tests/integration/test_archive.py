@@ -207,3 +207,92 @@ def test_a_full_disk_is_said_and_leaves_no_half_frame(
     sent = headers(broker, codec, job)
     assert [one.pictures() for one in found] == [one.pictures for one in sent[: len(found)]]
     assert to.stat().st_size <= 2_000_000
+
+
+def spacing_errors_s(records: list[Record], frames: list[FrameHeader], speed: float) -> list[float]:
+    """How far each step between two publications is from the step between the captures."""
+    published_s = [record.timestamp_ms / 1e3 for record in records]
+    captured_s = [(frame.captured_ns - frames[0].captured_ns) * 1e-9 for frame in frames]
+    steps = zip(published_s, published_s[1:], captured_s, captured_s[1:], strict=False)
+    return sorted(abs((b - a) - (d - c) / speed) for a, b, c, d in steps)
+
+
+@pytest.mark.parametrize("speed", [1, 2])
+def test_a_replay_keeps_the_spacing_of_the_captures(
+    stack: Addresses, broker: KafkaBroker, codec: Codec, job: Job, speed: int
+) -> None:
+    play(stack, job, "synthetic:?frames=60&size=160x120", rate=30.0)
+    sent = headers(broker, codec, job)
+    report = posestream(stack, "replay", job.id, "--as", f"{job.id}-replay", "--speed", str(speed))
+    (again,) = [one for one in JobBook(broker, codec, DEFAULT_PARTITIONS).jobs().values() if one.id == report["job_id"]]
+    back = headers(broker, codec, again)
+    assert same_pictures(back, sent)
+    assert {one.run_id for one in back} == {report["run_id"]}
+    assert report["run_id"] != sent[0].run_id
+    errors_s = spacing_errors_s(records(broker, again), sent, speed)
+    assert errors_s[int(0.95 * len(errors_s))] < 0.005
+    length_s = (sent[-1].captured_ns - sent[0].captured_ns) * 1e-9 / speed
+    published_ms = [record.timestamp_ms for record in records(broker, again)]
+    assert published_ms[-1] - published_ms[0] == pytest.approx(1000 * length_s, abs=20)  # nothing adds up
+
+
+def test_a_part_is_replayed_from_kafka_and_from_a_file_alike(
+    stack: Addresses, broker: KafkaBroker, codec: Codec, book: JobBook, job: Job, tmp_path: Path
+) -> None:
+    play(stack, job)
+    sent = headers(broker, codec, job)
+    since, until = (f"{sent[at].captured_ns // 10**9}.{sent[at].captured_ns % 10**9:09d}" for at in (8, 21))
+    posestream(stack, "record", job.id, "--to", tmp_path / "a.mcap")
+    span = ("--from", since, "--to", until, "--speed", "max")
+    posestream(stack, "replay", job.id, *span, "--as", f"{job.id}-kafka")
+    changed = ("--as", f"{job.id}-file", "--estimator", "foundationpose", "--option", "search=full", "--mode", "live")
+    posestream(stack, "replay", job.id, *span, "--file", tmp_path / "a.mcap", *changed)
+    for name in ("kafka", "file"):
+        back = headers(broker, codec, book.job(f"{job.id}-{name}"))
+        assert same_pictures(back, sent[8:21])
+        assert [one.seq for one in back] == list(range(13))
+    from_file = book.job(f"{job.id}-file")
+    assert (from_file.estimator, from_file.mode.value, dict(from_file.options)) == (
+        "foundationpose",
+        "live",
+        {"search": "full"},
+    )
+    assert book.job(f"{job.id}-kafka").mode is job.mode
+
+
+def test_a_replay_into_its_own_job_is_a_new_run_of_the_frames_that_were_there(
+    stack: Addresses, broker: KafkaBroker, codec: Codec, job: Job
+) -> None:
+    play(stack, job)
+    report = posestream(stack, "replay", job.id, "--speed", "max")
+    assert (report["job_id"], report["delivered"]) == (job.id, 30)
+    both = headers(broker, codec, job)
+    assert len(both) == 60  # it does not read what it writes
+    assert same_pictures(both[30:], both[:30])
+    assert len({one.run_id for one in both}) == 2
+
+
+def test_a_replay_that_was_killed_goes_on(
+    stack: Addresses, broker: KafkaBroker, codec: Codec, book: JobBook, job: Job
+) -> None:
+    play(stack, job, "synthetic:?frames=60&size=160x120", rate=30.0)
+    sent = headers(broker, codec, job)
+    arguments = ("replay", job.id, "--as", f"{job.id}-again")
+    environment = os.environ | stack.as_environment()
+    killed = subprocess.Popen(
+        command(*arguments), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline_s = time.monotonic() + 60
+    found: list[FrameHeader] = []
+    while len(found) < 15:
+        assert time.monotonic() < deadline_s, "the replay published nothing"
+        time.sleep(0.05)
+        again = book.jobs().get(f"{job.id}-again")
+        found = headers(broker, codec, again) if again else []
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    report = posestream(stack, *arguments)
+    assert int(str(report["first_seq"])) >= 15
+    back = headers(broker, codec, book.job(f"{job.id}-again"))
+    assert same_pictures(back, sent)
+    assert [one.seq for one in back] == list(range(60))

@@ -85,6 +85,23 @@ def test_pictures_times_and_masks_come_back_as_they_travelled(tmp_path: Path, en
     assert [shot.captured_ns for shot in source.shots(3)] == [headers[3].captured_ns]
 
 
+def test_a_part_is_played_at_another_speed(tmp_path: Path) -> None:
+    headers = [header(seq) for seq in range(6)]
+    write(tmp_path / "a.mcap", headers)
+    since, until = (f"{one.captured_ns // 10**9}.{one.captured_ns % 10**9:09d}" for one in (headers[2], headers[5]))
+    source = open_source(f"mcap:{tmp_path / 'a.mcap'}?from={since}&to={until}&speed=2")
+    assert source.frame_count == 3
+    assert source.rate_hz == pytest.approx(60.0, rel=1e-6)
+    shots = list(source.shots())
+    assert [shot.captured_ns for shot in shots] == [one.captured_ns for one in headers[2:5]]
+    assert [shot.at_s for shot in shots] == pytest.approx([0.0, 1 / 60, 2 / 60], abs=1e-7)
+    assert [shot.captured_ns for shot in source.shots(2)] == [headers[4].captured_ns]
+    with pytest.raises(SourceError, match="holds none of then"):
+        open_source(f"mcap:{tmp_path / 'a.mcap'}?to=5")
+    with pytest.raises(SourceError, match="expected ISO 8601"):
+        open_source(f"mcap:{tmp_path / 'a.mcap'}?from=noon")
+
+
 def test_foxglove_finds_its_schemas_and_what_they_ask_for(tmp_path: Path) -> None:
     write(tmp_path / "a.mcap", [header(0)], [event(0)])
     with (tmp_path / "a.mcap").open("rb") as stream:
