@@ -14,6 +14,7 @@ from rich.table import Table
 from consumers.loop import stop_on_signals
 from consumers.settings import WorkerSettings
 from posestream.archive_commands import record, replay
+from posestream.compare_commands import compare
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
 from posestream.options import OPTION_HELP, named_values, with_settings
@@ -36,6 +37,7 @@ app.add_typer(job_app, name="job")
 app.add_typer(weights_app, name="weights")
 app.command()(record)
 app.command()(replay)
+app.command()(compare)
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file
