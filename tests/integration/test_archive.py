@@ -296,3 +296,46 @@ def test_a_replay_that_was_killed_goes_on(
     back = headers(broker, codec, book.job(f"{job.id}-again"))
     assert same_pictures(back, sent)
     assert [one.seq for one in back] == list(range(60))
+
+
+def answers(broker: KafkaBroker, codec: Codec, job: Job, count: int) -> list[PoseEvent]:
+    """The first so many answers to a job's frames, waited for."""
+    reader, found = broker.reader(), list[PoseEvent]()
+    reader.assign({Partition(POSES, job.partition): None})
+    deadline_s = time.monotonic() + 120
+    while len(found) < count:
+        assert time.monotonic() < deadline_s, f"{len(found)} of {count} frames answered"
+        mine = (record for record in reader.read(0.2) if record.key == job.id.encode())
+        found += [codec.decode(record.value or b"", PoseEvent) for record in mine]
+    reader.close()
+    return found
+
+
+def test_a_recording_is_tracked_again_with_the_very_same_poses(
+    stack: Addresses, broker: KafkaBroker, codec: Codec, book: JobBook, job: Job, tmp_path: Path
+) -> None:
+    to = tmp_path / "a.mcap"
+    environment = os.environ | stack.as_environment()
+    worker = subprocess.Popen(command("track"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        play(stack, job)
+        first = answers(broker, codec, job, 30)
+        report = posestream(stack, "record", job.id, "--to", to)
+        assert (report["frames"], report["pose_events"]) == (30, 30)
+        again = book.create(Job(f"{job.id}-again", open_source(f"mcap:{to}").objects))
+        play(stack, again, f"mcap:{to}")
+        second = answers(broker, codec, again, 30)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+    poses = [[one.estimates["obj_000001"].cam_from_obj for one in events] for events in (first, second)]
+    assert sum(pose is not None for pose in poses[0]) == 30
+    for one, other in zip(*poses, strict=True):
+        assert one is not None
+        assert other is not None
+        assert (one.matrix() == other.matrix()).all()  # the pixels are the same bytes
+    kept = [one.estimates["obj_000001"].cam_from_obj for one in Recording(to).pose_events()]
+    assert all(
+        a is not None and b is not None and (a.matrix() == b.matrix()).all()
+        for a, b in zip(kept, poses[0], strict=True)
+    )
