@@ -208,6 +208,14 @@ class PartitionReader(Protocol):
         """The offset that the partition's next record will get; asks the broker."""
         ...
 
+    def since(self, partition: Partition, time_ms: int) -> int:
+        """The offset of the first record published at a time or later, ms since the Unix epoch; else the end."""
+        ...
+
+    def position(self, partition: Partition) -> int:
+        """How far an assigned partition was read: every offset below it was returned, or holds no record."""
+        ...
+
     def close(self) -> None:
         """Let go of the connection."""
         ...

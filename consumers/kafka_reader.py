@@ -9,7 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Partition, Record
-from consumers.kafka_records import Watermarks, record_of, watermarks
+from consumers.kafka_records import Watermarks, offset_since, record_of, watermarks
 
 _BATCH = 500
 
@@ -70,6 +70,15 @@ class KafkaReader:
     def end(self, partition: Partition) -> int:
         """Where it ends now."""
         return watermarks(self._admin, [partition])[partition].high
+
+    def since(self, partition: Partition, time_ms: int) -> int:
+        """The first record of this time or later."""
+        return offset_since(self._admin, partition, time_ms)
+
+    def position(self, partition: Partition) -> int:
+        """How far it was read."""
+        early = (record.offset for record in self._early if record.source == partition)
+        return min(early, default=self._next[partition])
 
     def close(self) -> None:
         """Let go of the connection."""

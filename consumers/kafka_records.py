@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from confluent_kafka import KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetSpec
+from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetSpec, TimestampSpec
 
 from consumers.broker import Headers, Partition, Record
 
@@ -42,6 +42,17 @@ def watermarks(admin: AdminClient, partitions: Collection[Partition]) -> dict[Pa
             time.sleep(_RETRY_S)
         else:
             return {partition: Watermarks(low[partition], high[partition]) for partition in partitions}
+
+
+def offset_since(admin: AdminClient, partition: Partition, time_ms: int) -> int:
+    """The first offset whose record was published at ``time_ms`` or later; the end where there is none.
+
+    Raises:
+        KafkaException: As ``watermarks``.
+    """
+    end = watermarks(admin, [partition])[partition].high
+    found = _offsets(admin, [partition], TimestampSpec(time_ms))[partition]
+    return found if found >= 0 else end  # -1: every record is older
 
 
 def _offsets(admin: AdminClient, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:

@@ -149,6 +149,16 @@ class MemoryReader:
         with self._logs.bell:
             return self._logs.log(partition).end
 
+    def since(self, partition: Partition, time_ms: int) -> int:
+        """The first record of this time or later."""
+        with self._logs.bell:
+            log = self._logs.log(partition)
+            return next((record.offset for record in log.records if record.timestamp_ms >= time_ms), log.end)
+
+    def position(self, partition: Partition) -> int:
+        """How far it was read."""
+        return self._next[partition]
+
     def close(self) -> None:
         """Nothing to let go of."""
 

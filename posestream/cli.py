@@ -9,22 +9,16 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 
 from consumers.loop import stop_on_signals
 from consumers.settings import WorkerSettings
+from posestream.archive_commands import record, replay
+from posestream.compare_commands import compare
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
 from posestream.options import OPTION_HELP, named_values, with_settings
+from posestream.progress import advance, progress_bar
 from posestream.stack.commands import app as stack_app
 from posestream.weights_commands import app as weights_app
 from producers.settings import ProduceSettings
@@ -41,20 +35,13 @@ app = typer.Typer(
 app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
 app.add_typer(weights_app, name="weights")
+app.command()(record)
+app.command()(replay)
+app.command()(compare)
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON document to stdout")]
-
-
-def progress_bar() -> Progress:
-    """A progress bar on stderr that says what, how many, and how long still."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=console, transient=True)
-
-
-def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
-    bar.update(task, completed=done, total=total)
 
 
 @app.command()
@@ -86,7 +73,7 @@ def produce(
     job = book(settings.kafka, settings.registry).job(job_id)
     opened = open_source(source)
     with stop_on_signals() as stop, progress_bar() as bar:
-        on_frame = partial(_advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count))
+        on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count))
         report = run(settings, job, opened, stop, on_frame)
     if as_json:
         typer.echo(json.dumps(asdict(report)))
@@ -153,7 +140,7 @@ def evaluate(
     recordings, resources = [], Resources(threads, weights, device, precision)
     for uri in find_recordings(sources):
         with progress_bar() as bar:
-            on_frame = partial(_advance, bar, bar.add_task(uri, total=None))
+            on_frame = partial(advance, bar, bar.add_task(uri, total=None))
             recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), resources))
     courses = [course for recording in recordings for course in courses_of(recording)]
     if csv is not None:
@@ -180,7 +167,7 @@ def animate(
     from posestream.animate import animate as run
 
     with progress_bar() as bar:
-        on_frame = partial(_advance, bar, bar.add_task(source, total=None))
+        on_frame = partial(advance, bar, bar.add_task(source, total=None))
         count = run(source, to, estimator, width_px, rate, every, on_frame)
     console.print(f"{count} pictures in {to}")
 

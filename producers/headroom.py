@@ -49,6 +49,8 @@ class Headroom:
         self._step_bytes = min(_CHECK_BYTES, self._limit_bytes // _CHECKS_PER_LIMIT)
         self._next_check_bytes = 1  # a run may begin behind another one that nobody has read
         self._consumer = Consumer({"bootstrap.servers": kafka, "group.id": self._group, "enable.auto.commit": False})
+        if self._limit_bytes > 0:
+            self._ahead_frames()  # the first question finds the coordinator: before the first frame it makes none late
 
     def wait(self, counts: Counts, serve: Callable[[], None]) -> None:
         """Wait for room; asks the broker every 32 MiB, or eight times per limit where that is less.

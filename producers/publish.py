@@ -12,6 +12,7 @@ from producers.skipped import SkippedFrames
 from schemas import BadMessage, Frame, Job, Mode, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
+from schemas.pictures import EncodedPictures
 from schemas.topics import STATUS, frames_topic
 
 _log = logging.getLogger("posestream.producers")
@@ -89,8 +90,12 @@ class FramePublisher:
         self._news_s = clock_s()
         self._failed = ""
 
-    def publish(self, frame: Frame) -> bool:
+    def publish(self, frame: Frame, pictures: EncodedPictures | None = None) -> bool:
         """Send a frame, or drop it; waits for room in mode ``all``.
+
+        Args:
+            frame: The frame.
+            pictures: Its pictures where they are encoded already; they travel as they are.
 
         Returns:
             False where everything stops before there was room: then nothing happened to the frame.
@@ -103,7 +108,7 @@ class FramePublisher:
         if live and self._full():  # before the work of encoding
             self.skip(frame.seq, _NO_ROOM)
             return True
-        value = self._encoded(frame)
+        value = self._encoded(frame, pictures)
         if value is None:
             self.skip(frame.seq, _TOO_LARGE)
             return True
@@ -162,10 +167,10 @@ class FramePublisher:
                 msg = f"job {self._job.id}: {waiting} not taken by Kafka at {self._client.address} in {timeout_s:.0f} s"
                 raise DeliveryError(msg)
 
-    def _encoded(self, frame: Frame) -> bytes | None:
+    def _encoded(self, frame: Frame, pictures: EncodedPictures | None) -> bytes | None:
         """The message; None where it is larger than a message may be."""
         try:
-            value = self._codec.encode(self._topic, frame, self._encoding)
+            value = self._codec.encode(self._topic, frame, pictures or self._encoding)
         except BadMessage as error:
             _log.error("job %s, frame %d: %s", self._job.id, frame.seq, error)
             return None

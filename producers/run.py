@@ -53,16 +53,17 @@ class Run:
         for seq, shot in pictures(self._source, self.next_seq):
             if isinstance(shot, DamagedPicture):
                 self._publisher.skip(seq, str(shot))
-            elif self._pacer.wait(shot.at_s) or not self._publisher.publish(self._frame(seq, shot)):
+            elif self._pacer.wait(shot.at_s) or not self._publisher.publish(self._frame(seq, shot), shot.encoded):
                 return False
             self.next_seq = seq + 1
             on_frame()
         return True
 
     def _frame(self, seq: int, shot: Shot) -> Frame:
-        """A recording is played as if it happened now: the time of capture is the time of reading."""
+        """A source without times of its own is played as if it happened now: captured is read."""
         camera = shot.camera or self._source.camera
-        return Frame(self._job.id, self._run_id, seq, time.time_ns(), camera, shot.rgb, shot.depth_m, shot.masks)
+        captured_ns = time.time_ns() if shot.captured_ns is None else shot.captured_ns
+        return Frame(self._job.id, self._run_id, seq, captured_ns, camera, shot.rgb, shot.depth_m, shot.masks)
 
 
 def pictures(source: Source, start: int) -> Iterator[tuple[int, Shot | DamagedPicture]]:

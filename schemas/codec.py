@@ -20,6 +20,7 @@ from schemas.event import PoseEvent, Prompt, StatusEvent
 from schemas.frame import Frame
 from schemas.images import FrameEncoding
 from schemas.job import Job
+from schemas.pictures import EncodedPictures, encoded
 from schemas.records import control, frame, results
 from schemas.records.common import Avro
 from schemas.records.frame import FrameHeader
@@ -63,13 +64,13 @@ class Codec:
     def __init__(self, registry_url: str, *, auto_register: bool = True) -> None:
         self._registry = Registry(registry_url, auto_register=auto_register)
 
-    def encode(self, topic: str, value: Word, encoding: FrameEncoding | None = None) -> bytes:
+    def encode(self, topic: str, value: Word, pixels: FrameEncoding | EncodedPictures | None = None) -> bytes:
         """The message for a topic.
 
         Args:
             topic: Names the subject of the schema.
             value: The word.
-            encoding: How a frame's pixels travel; without effect on other words.
+            pixels: How a frame's pixels travel, or the very bytes that they travel as; without effect on other words.
 
         Raises:
             BadMessage: The message would be larger than a message may be.
@@ -77,7 +78,8 @@ class Codec:
         """
         kind = _KINDS[type(value)]
         if isinstance(value, Frame):
-            record = frame.to_record(value, encoding or FrameEncoding())
+            pictures = pixels if isinstance(pixels, EncodedPictures) else encoded(value, pixels or FrameEncoding())
+            record = frame.to_record(value, pictures)
         else:
             record = kind.to_record(value)
         schema_id = self._registry.id_of(topic, _schema_text(kind.schema))
@@ -88,6 +90,14 @@ class Codec:
             reason = f"message for {topic}: expected at most {MESSAGE_LIMIT_BYTES} bytes, got {out.tell()}"
             raise BadMessage(reason, "encode")
         return out.getvalue()
+
+    def prepare(self, topic: str, kind: type[Word]) -> None:
+        """Ask the registry now for what the first ``encode`` would ask for, so that the first message is not late.
+
+        Raises:
+            RegistryUnavailable, SchemaRefused: From the registry.
+        """
+        self._registry.id_of(topic, _schema_text(_KINDS[kind].schema))
 
     def decode(self, data: bytes, kind: type[T]) -> T:
         """The word of a message.

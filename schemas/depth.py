@@ -14,6 +14,8 @@ from schemas.arrays import Array, checked
 from schemas.errors import BadMessage
 
 _LARGEST = 0xFFFF
+DEFAULT_UNIT_M = 0.001
+"""Of sources that have no depth to say otherwise: millimetres."""
 
 
 def check_unit(unit_m: float) -> None:

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from schemas import Camera, JobObject, Pose, PosestreamError
 from schemas.arrays import Array
+from schemas.pictures import EncodedPictures
 
 
 class SourceError(PosestreamError):
@@ -26,6 +27,8 @@ class Shot:
         depth_m: (H, W) float32 in metres, 0 where unknown; None without depth.
         masks: object_id -> (H, W) bool of visible pixels; None where the source gives none.
         camera: Of this picture, where it differs from the source's.
+        captured_ns: When it was taken, nanoseconds since the Unix epoch, where a recording knows; else it is now.
+        encoded: The same pictures as they once travelled, where a recording kept them: they travel so again.
     """
 
     at_s: float
@@ -33,6 +36,8 @@ class Shot:
     depth_m: Array | None = None
     masks: Mapping[str, Array] | None = None
     camera: Camera | None = None
+    captured_ns: int | None = None
+    encoded: EncodedPictures | None = None
 
 
 class Source(Protocol):

@@ -12,6 +12,7 @@ video:FILE?intrinsics=FILE[&...]   a video file
     both: intrinsics=FILE (JSON: fx, fy, cx, cy in pixels, or K; optional depth_unit_m), depth=DIR of 16-bit PNG
     files (smaller ones of the same shape are enlarged), mesh=FILE with unit=METRES and object=ID, mask=FILE of the
     first picture
+mcap:FILE[?from=TIME&to=TIME&speed=N]   a recording of posestream record, with its times of capture, masks and objects
 synthetic:[?frames=N&seed=N&level=easy|medium|hard&size=WxH&rate=HZ]   a rendered carton over a table
 A folder's path alone is read as bop:PATH.\
 """
@@ -48,6 +49,12 @@ def _video(address: Address) -> Source:
     return VideoSource(address)
 
 
+def _mcap(address: Address) -> Source:
+    from producers.sources.mcap import McapSource
+
+    return McapSource(address)
+
+
 def _synthetic(address: Address) -> Source:
     from producers.sources.synthetic import SyntheticSource  # compiles the renderer: only who needs it waits
 
@@ -58,5 +65,6 @@ _OPENERS: dict[str, Callable[[Address], Source]] = {
     "bop": _bop,
     "images": _images,
     "video": _video,
+    "mcap": _mcap,
     "synthetic": _synthetic,
 }

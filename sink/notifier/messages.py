@@ -73,11 +73,11 @@ def frame_message(frame: FrameHeader, published_ms: int, event: PoseEvent | None
         "captured_ns": str(frame.captured_ns),
         "published_ms": published_ms,
         "camera": _camera(frame.camera),
-        "codec": frame.rgb_codec,
+        "codec": frame.pictures.rgb_codec,
         "pose": None if event is None else pose_message(event),
     }
     encoded = dumps(header).encode()
-    return b"".join((_HEADER_LENGTH.pack(len(encoded)), encoded, frame.rgb_bytes))
+    return b"".join((_HEADER_LENGTH.pack(len(encoded)), encoded, frame.pictures.rgb))
 
 
 def job_json(job: JobView) -> Json:

@@ -105,7 +105,7 @@ def make_clip(size: str, codec: Codec) -> Clip:
 def places(codec: Codec, value: bytes) -> tuple[slice, slice]:
     """Where the JPEG and the depth bytes lie in a message: the depth runs to the end but for one null mask."""
     header = codec.decode_frame_header(value)
-    camera, jpeg = header.camera, header.rgb_bytes
+    camera, jpeg = header.camera, header.pictures.rgb
     start = value.index(jpeg)
     depth = slice(len(value) - 1 - camera.width * camera.height * 2, len(value) - 1)
     found_m = depth_from_raw(decode_depth(value[depth], "dzp16", camera.height, camera.width), DEPTH_UNIT_M)

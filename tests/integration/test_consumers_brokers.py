@@ -257,3 +257,24 @@ def test_a_reader_reads_to_the_end_and_then_what_comes(world: World) -> None:
         more = reader.read(0.1)
     assert [r.value for r in more] == [b"y"]
     reader.close()
+
+
+def test_a_reader_finds_a_time_and_says_how_far_it_is(world: World) -> None:
+    at = world.partition(0)
+    reader = world.broker.reader()
+    assert reader.since(at, 0) == 0  # nothing there yet
+    world.put(0, b"old", b"older")
+    time.sleep(0.05)
+    between_ms = time.time_ns() // 1_000_000
+    time.sleep(0.05)
+    world.put(0, b"new")
+    assert [reader.since(at, ms) for ms in (0, between_ms, between_ms + 3_600_000)] == [0, 2, 3]
+    reader.assign({at: reader.since(at, between_ms)})
+    assert reader.position(at) == 2
+    deadline_s = time.monotonic() + 10
+    found: list[Record] = []
+    while not found and time.monotonic() < deadline_s:
+        found = reader.read(0.1)
+    assert [record.value for record in found] == [b"new"]
+    assert reader.position(at) == 3
+    reader.close()

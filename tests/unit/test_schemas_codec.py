@@ -144,7 +144,12 @@ def test_a_lossless_frame_comes_back_to_the_bit(depth: str) -> None:
 
 def test_a_header_is_read_without_pixels() -> None:
     header = CODEC.decode_frame_header(CODEC.encode(FRAMES, a_frame()))
-    assert (header.seq, header.camera, header.rgb_codec, header.rgb_bytes[:2]) == (5, CAMERA, "jpeg", b"\xff\xd8")
+    assert (header.seq, header.camera, header.pictures.rgb_codec, header.pictures.rgb[:2]) == (
+        5,
+        CAMERA,
+        "jpeg",
+        b"\xff\xd8",
+    )
 
 
 MESSAGES: list[tuple[bytes, type[Word]]] = [

@@ -1,0 +1,1 @@
+"""Recordings as MCAP files: what is in them, written and read."""
