@@ -279,8 +279,8 @@ def test_a_replay_that_was_killed_goes_on(
     sent = headers(broker, codec, job)
     arguments = ("replay", job.id, "--as", f"{job.id}-again")
     environment = os.environ | stack.as_environment()
-    killed = subprocess.Popen(
-        command(*arguments), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    killed = subprocess.Popen(  # 20 s long: it must not end before it is killed
+        command(*arguments, "--speed", "0.1"), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     deadline_s = time.monotonic() + 60
     found: list[FrameHeader] = []
@@ -291,7 +291,7 @@ def test_a_replay_that_was_killed_goes_on(
         found = headers(broker, codec, again) if again else []
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    report = posestream(stack, *arguments)
+    report = posestream(stack, *arguments, "--speed", "max")
     assert int(str(report["first_seq"])) >= 15
     back = headers(broker, codec, book.job(f"{job.id}-again"))
     assert same_pictures(back, sent)
