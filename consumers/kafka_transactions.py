@@ -1,7 +1,7 @@
 """Exactly once through Kafka: what a process sends and how far it has come become visible together, or not at all."""
 
 import logging
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -160,7 +160,7 @@ class TransactionalConsumer(KafkaConsumer):
         super().__init__(config, admin)
         self._producer = producer
         self._back: set[Partition] = set()  # told as lost, to be taken again
-        self._whole = True  # nothing was sent whose positions are not committed
+        self._committed = False  # since a revoke began
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """The next records of what is ours; none while a transaction is being undone."""
@@ -170,15 +170,18 @@ class TransactionalConsumer(KafkaConsumer):
 
     def commit(self, positions: Mapping[Partition, Position], timeout_s: float) -> bool:
         """Commit everything sent so far, with these positions."""
-        self._whole = self._producer.commit(positions, self._consumer.consumer_group_metadata(), timeout_s)
-        if not self._whole:
+        self._committed = self._producer.commit(positions, self._consumer.consumer_group_metadata(), timeout_s)
+        if not self._committed:
             _log.info("transaction given up: %s", self._producer.broken)
-        return self._whole
+        return self._committed
 
     def _told_revoked(self, ownership: Ownership, partitions: Collection[Partition]) -> None:
+        self._committed = False
         ownership.revoked(partitions)
-        if self._whole:  # only the last words about them are left to be said
+        if self._committed:  # only the last words about them are left to be said
             self._producer.commit({}, None, _LAST_WORDS_S)
+        else:  # what was sent about them must not be seen without their positions
+            self._producer.give_up("partitions were revoked before the commit")
 
     def _told_lost(self, ownership: Ownership, partitions: Collection[Partition]) -> None:
         ownership.lost(partitions)
@@ -216,10 +219,13 @@ class TransactionalConsumer(KafkaConsumer):
             consumer.incremental_assign(partitions)  # ours for the group; they are taken when the broker answers
 
     def _take_again(self, consumer: Consumer) -> None:
-        again: Sequence[TopicPartition] = [TopicPartition(p.topic, p.number) for p in self._back]
-        assigned = {(item.topic, item.partition) for item in consumer.assignment()}
-        again = [item for item in again if (item.topic, item.partition) in assigned]
-        if again:
-            consumer.incremental_unassign(list(again))
-            self._take(consumer, list(again))
-        self._back.clear()
+        back, self._back = self._back, set()
+        assigned = {Partition(item.topic, item.partition) for item in consumer.assignment()}
+        again = [TopicPartition(p.topic, p.number) for p in sorted(back & assigned)]
+        try:
+            if again:
+                consumer.incremental_unassign(again)
+                self._take(consumer, again)
+        except KafkaException:
+            self._back |= back
+            raise

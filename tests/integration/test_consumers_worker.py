@@ -240,6 +240,7 @@ def test_a_worker_that_leaves_hands_over_at_once_and_exits_with_0(world: World) 
     check_complete(world, job, 20)
 
 
+@pytest.mark.parametrize("world", ["at_least_once"], indirect=True)
 def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(world: World) -> None:
     job = world.job()
     good = [world.codec.encode(world.frames_topic, frame(job.id, seq)) for seq in range(7)]
@@ -260,6 +261,7 @@ def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(world: World) 
     assert world.statuses(job, StatusKind.GAP) == []
 
 
+@pytest.mark.parametrize("world", ["at_least_once"], indirect=True)
 def test_an_error_that_nobody_expected_stops_the_worker_and_commits_nothing_after_it(world: World) -> None:
     job = world.job(options={"explode": "yes"})
     worker = world.worker()
@@ -269,6 +271,7 @@ def test_an_error_that_nobody_expected_stops_the_worker_and_commits_nothing_afte
     assert world.events(job) == []
 
 
+@pytest.mark.parametrize("world", ["at_least_once"], indirect=True)
 def test_the_geometric_estimator_goes_on_after_kill_9_with_the_very_poses_it_would_have_had(world: World) -> None:
     source = open_source("synthetic:?frames=36&size=320x240&seed=3")
     job = world.job(objects=source.objects, estimator="geometric")
