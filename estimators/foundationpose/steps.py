@@ -39,8 +39,8 @@ class Steps:
     def refined(self, batch: Batch, cam_from_obj: Tensor, iterations: int) -> Tensor:
         """Poses (N, 4, 4) after so many steps; see ``Engine.refine``."""
         poses = cam_from_obj
+        usable = _usable(poses)  # and so it stays: a step that would lead elsewhere is not taken
         for _ in range(iterations):
-            usable = _usable(poses)
             safe = self._placed(poses, usable)
             self.calls += 1
             trans, rot = self._refiner(batch.refine_input(safe))

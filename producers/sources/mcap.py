@@ -33,17 +33,15 @@ class McapSource:
         self._speed = address.number("speed", 1.0)
         self._recording = Recording(Path(address.place))
         self.objects = self._recording.job.objects
+        everything = self._span == Span()
         first = next(self._frames(), None)
         if first is None:
-            msg = f"{self.name}: expected frames, the recording holds none" + (
-                "" if self._span == Span() else " of then"
-            )
+            msg = f"{self.name}: expected frames, the recording holds none{'' if everything else ' of then'}"
             raise SourceError(msg)
         depth = first.pictures().depth
         self.camera, self.depth_unit_m = first.camera, DEFAULT_UNIT_M if depth is None else depth.unit_m
         self._first_ns = first.captured_ns
         self.rate_hz = rate_hz([frame.captured_ns for frame in islice(self._frames(), 2)]) * self._speed
-        everything = self._span == Span()
         self.frame_count = self._recording.frame_count() if everything else sum(1 for _ in self._frames())
 
     def shots(self, start: int = 0) -> Iterator[Shot]:
