@@ -22,7 +22,7 @@ from producers.sources.open import open_source
 from schemas import Camera, Estimate, Estimates, Frame, Job, JobObject, Mode, PoseEvent, State, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
-from schemas.topics import JOBS, POSES, STATUS, dlq_topic, frames_topic, specs
+from schemas.topics import DEFAULT_PARTITIONS, JOBS, POSES, STATUS, dlq_topic, frames_topic, specs
 from tests.integration.consumers_fake_worker import ChainEstimator
 
 pytestmark = pytest.mark.integration
@@ -58,6 +58,7 @@ class World:
         self.kafka, self.registry, self._folder = kafka, registry, folder
         self.broker = KafkaBroker(kafka)
         self.codec = shared_codec(registry)
+        self.broker.ensure_topics(specs([], DEFAULT_PARTITIONS))  # shared with all tests: as the product makes them
         self.broker.ensure_topics(specs([self.pool], PARTITIONS))
         self.frames_topic = frames_topic(self.pool)
         self.workers: list[subprocess.Popen[bytes]] = []
