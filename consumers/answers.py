@@ -112,7 +112,9 @@ class Answerer:
             return None
         if job.mode is Mode.LIVE:
             stream.pass_over()
-            head = stream.pending[0]
+        elif job.mode is Mode.BOUNDED:
+            stream.pass_over(before_ms=tools.outbox.now_ns() / 1e6 - job.deadline_s * 1e3)
+        head = stream.pending[0]
         if stream.run_id not in ("", head.run_id) and stream.settled_run != head.run_id:
             # redelivery must never reach back over a change of run: the old run's state is gone then
             self.flush_wanted = True
