@@ -108,6 +108,7 @@ class LoopSettings:
         flush_interval_s: How often work is made durable and committed.
         flush_timeout_s: How long one of these may take.
         revoke_budget_s: One budget for everything at a revoke: events, tracks and offsets.
+        dead_letter_limit: More than this many within a minute end the loop; 0 is no limit.
     """
 
     group: str
@@ -117,6 +118,7 @@ class LoopSettings:
     flush_interval_s: float = 0.5
     flush_timeout_s: float = 10.0
     revoke_budget_s: float = 5.0
+    dead_letter_limit: int = 0
 
 
 class Loop:
@@ -143,7 +145,7 @@ class Loop:
         self._clock = clock
         self._on_lag = on_lag
         self._consumer = broker.consumer(settings.group)
-        self._dead_letters = DeadLetters(broker.producer())
+        self._dead_letters = DeadLetters(broker.producer(), settings.dead_letter_limit, clock)
         self._held: list[Record] = []  # brought but not taken: the handler was overloaded
         self._paused: frozenset[Partition] = frozenset()
         self._owned: set[Partition] = set()

@@ -67,6 +67,7 @@ def run_worker(
         max_records=_MAX_RECORDS,
         flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
         revoke_budget_s=settings.revoke_s,
+        dead_letter_limit=settings.dead_letter_limit,
     )
 
     def on_lag(lag: Mapping[Partition, int]) -> None:

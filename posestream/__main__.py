@@ -7,7 +7,7 @@ from schemas import PosestreamError
 
 
 def main() -> None:
-    """Run the command; an error on purpose ends it with one line and exit code 1."""
+    """Run the command; an error on purpose ends it with one line and its exit code, 1 for most."""
     from posestream.addresses import adopt_running_stack
     from posestream.cli import app
 
@@ -19,7 +19,7 @@ def main() -> None:
         app()
     except PosestreamError as error:
         print(f"posestream: {error}", file=sys.stderr)  # noqa: T201 - the command's own voice
-        sys.exit(1)
+        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":
