@@ -75,7 +75,7 @@ def produce(
     job = book(settings.kafka, settings.registry).job(job_id)
     opened = open_source(source)
     with stop_on_signals() as stop, progress_bar() as bar:
-        on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count))
+        on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count or None))
         report = run(settings, job, opened, stop, on_frame)
     if as_json:
         typer.echo(json.dumps(asdict(report)))

@@ -78,7 +78,7 @@ class StatusKind(StrEnum):
     GAP = "gap"
     """Frames are missing that nobody explained: a loss."""
     STREAM = "stream"
-    """The source started, ended or failed."""
+    """The source started or ended; a camera is away, frozen or black, or is back; capture times do not run forward."""
     OBJECT = "object"
     """One object cannot be used, or was not found in a frame where it was asked for; the others go on."""
 
