@@ -4,18 +4,20 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from consumers.ages import FrameAges
 from consumers.broker import Record
 from consumers.estimation import Question, answer, question, without_memory
 from consumers.jobs import JobDirectory
 from consumers.metrics import WorkerMetrics
 from consumers.objects import tell_refused, tell_unfound, usable_objects, with_refused
-from consumers.outbox import Outbox, traceparent
+from consumers.outbox import Outbox
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
 from consumers.streams import PassedFrame, PendingFrame, Stream, ranges
+from consumers.trace import frame_trace
 from estimators.base import Estimator
 from estimators.crew import Crew
-from schemas import BadJob, BadMessage, Estimates, Frame, Job, JobStatus, Mode, PoseEvent, State
+from schemas import BadJob, BadMessage, Estimates, Frame, Job, JobStatus, Mode, PoseEvent, SeqRange, State
 from schemas.codec import Codec
 
 _log = logging.getLogger("posestream.consumers")
@@ -62,6 +64,7 @@ class Answerer:
         self._loader = loader
         self._estimators: dict[str, Estimator] = {}
         self._crew = Crew(tools.settings.threads)
+        self.ages = FrameAges(tools.metrics, tools.outbox.now_ns)
         self.flush_wanted = False
 
     def work(self, streams: Iterable[Stream]) -> bool:
@@ -192,25 +195,41 @@ class Answerer:
         if head.run_id != stream.run_id:
             outbox.job_status(stream, JobStatus.PROCESSING, f"run {head.run_id} started")
         skipped = outbox.passed(stream, head.run_id, head.seq)
-        event = PoseEvent(
+        event = self._event(estimator, stream, item, without_memory(with_refused(stream, estimates)), skipped)
+        stream.trace = event.traceparent
+        tell_unfound(outbox, stream, head.run_id, head.seq, estimates)
+        stream.event_ticket = outbox.event(event, stream.source.number)
+        self.ages.answered(head.record, event)
+        self._done_head(stream, estimates)
+        self._count(event)
+
+    def _event(
+        self, estimator: Estimator, stream: Stream, item: Question, estimates: Estimates, skipped: SeqRange | None
+    ) -> PoseEvent:
+        head, outbox = stream.pending[0], self._tools.outbox
+        now_ns, published_ns = outbox.now_ns(), head.record.timestamp_ms * 1_000_000
+        received_ns = now_ns - round((self._tools.clock() - head.received_s) * 1e9)
+        flag, told = stream.clock.judge(head.run_id, head.seq, item.frame.captured_ns, published_ns)
+        if told:
+            outbox.clock(stream, head.run_id, head.seq, told)
+        return PoseEvent(
             job_id=stream.job_id,
             run_id=head.run_id,
             seq=head.seq,
             captured_ns=item.frame.captured_ns,
-            published_ns=head.record.timestamp_ms * 1_000_000,
-            produced_ns=outbox.now_ns(),
+            published_ns=published_ns,
+            produced_ns=now_ns,
             estimator=estimator.name,
             estimator_version=estimator.version,
             weights_digest=estimator.weights_digest,
-            estimates=without_memory(with_refused(stream, estimates)),
+            estimates=estimates,
             stage_s=item.stage_s,
             skipped=skipped,
-            traceparent=traceparent(head.record),
+            traceparent=frame_trace(head.record, f"{stream.job_id}/{head.run_id}/{head.seq}"),
+            received_ns=received_ns,
+            started_ns=received_ns + round(item.stage_s["queue"] * 1e9),
+            capture_clock=flag,
         )
-        tell_unfound(outbox, stream, head.run_id, head.seq, estimates)
-        stream.event_ticket = outbox.event(event, stream.source.number)
-        self._done_head(stream, estimates)
-        self._count(event)
 
     def _refuse_head(self, stream: Stream, error: BadMessage) -> None:
         head = stream.pending[0]
@@ -235,7 +254,6 @@ class Answerer:
         metrics.processed.labels(event.job_id).inc()
         if event.skipped:
             metrics.skipped.labels(event.job_id).inc(len(event.skipped))
-        metrics.age_s.observe(max(0, event.produced_ns - event.published_ns) / 1e9)
         for stage, seconds in event.stage_s.items():
             metrics.stage_s.labels(stage).observe(seconds)
         for name, estimate in event.estimates.items():

@@ -72,10 +72,19 @@ class WorkerMetrics:
         self.lag = Gauge("posestream_worker_lag_records", "Records not read yet", ["partition"], registry=registry)
         self.age_s = Histogram(
             "posestream_worker_frame_age_seconds",
-            "From publishing a frame to sending its event",
+            "Since a frame was published, at the start of its handling, its event, and the commit after it",
+            ["job", "at"],
             buckets=_AGE_BUCKETS_S,
             registry=registry,
         )
         self.stage_s = Histogram(
             "posestream_worker_stage_seconds", "Time in a stage", ["stage"], buckets=_STAGE_BUCKETS_S, registry=registry
         )
+
+    def forget(self, job_id: str) -> None:
+        """The job is not ours any more: what is kept for it goes, so that there are never more series than jobs."""
+        for metric in (
+            *(self.received, self.processed, self.skipped, self.repeated, self.missing, self.registrations),
+            *(self.score, self.age_s),
+        ):
+            metric.remove_by_labels({"job": job_id})

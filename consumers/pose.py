@@ -116,6 +116,10 @@ class PoseHandler:
         positions = self._opened.positions()
         return {p: Position(offset, self._tracks.metadata(p.number)) for p, offset in positions.items()}
 
+    def committed(self, positions: Mapping[Partition, Position]) -> None:
+        """The loop has committed these."""
+        self._answerer.ages.committed(positions)
+
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Say the last words about these partitions and forget them."""
         try:
@@ -208,6 +212,8 @@ class PoseHandler:
             self._tracks.end(stream)
             self._answerer.release(stream)
             del self._streams[stream.source, stream.job_id]
+            self._answerer.ages.forget_job(stream.source, stream.job_id)
+            self._metrics.forget(stream.job_id)
 
     def _save_due(self) -> None:
         """Send tracks whose events are delivered, each stream's at most so often."""
@@ -235,8 +241,11 @@ class PoseHandler:
     def _forget(self, partitions: Collection[Partition]) -> None:
         for key in [key for key in self._streams if key[0] in partitions]:
             self._answerer.release(self._streams.pop(key))
+            self._metrics.forget(key[1])
         numbers = {partition.number for partition in partitions}
         self._directory.unassign(numbers)
         self._tracks.forget(partitions)
         self._opened.forget(partitions)
         self._gaps.forget(partitions)
+        for partition in partitions:
+            self._answerer.ages.forget(partition)

@@ -76,7 +76,7 @@ def run_worker(
 
     try:
         with _served(metrics.registry, settings.metrics_port):
-            Loop(broker, handler, loop_settings, on_lag=on_lag).run(stop)
+            Loop(broker, handler, loop_settings, on_lag=on_lag, on_commit=handler.committed).run(stop)
     finally:
         handler.close()
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from consumers.broker import Partition, Record
+from consumers.clocks import CaptureClock
 from schemas import Estimate, Estimates, Job, SeqRange, Track
 
 
@@ -61,6 +62,8 @@ class Stream:
         event_ticket: The producer's ticket of its last event.
         unsaved: Whether its track moved since it was last sent.
         save_due_s: When its track may be sent again.
+        clock: Judges the times of capture of its answered frames.
+        trace: ``traceparent`` of the last of them.
         settled_run: The run up to whose first frame offsets were committed; see ``PoseHandler``.
     """
 
@@ -85,6 +88,8 @@ class Stream:
     event_ticket: int = -1
     unsaved: bool = False
     save_due_s: float = 0.0
+    clock: CaptureClock = field(default_factory=CaptureClock)
+    trace: str = ""
     settled_run: str = ""
 
     @staticmethod

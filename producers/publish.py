@@ -9,6 +9,7 @@ from confluent_kafka import KafkaError
 
 from producers.client import LARGEST_BYTES, DeliveryError, JobClient, is_hopeless
 from producers.status import RunStatus
+from producers.trace import FrameTrace, FrameTraces
 from schemas import BadMessage, Frame, Job, Mode, SeqRange, StatusKind
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
@@ -56,6 +57,7 @@ class FramePublisher:
         run_id: The run.
         encoding: How pictures are encoded.
         queue_frames: How many may wait for the broker.
+        trace_share: See ``producers.trace.FrameTraces``.
         on_delivered: Called with seconds from publishing to acknowledgement.
         stopped: Whether to wait no longer for room.
         clock_s: Monotonic seconds.
@@ -70,6 +72,7 @@ class FramePublisher:
         encoding: FrameEncoding,
         queue_frames: int,
         *,
+        trace_share: float = 1.0,
         on_delivered: Callable[[float], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         clock_s: Callable[[], float] = time.monotonic,
@@ -84,6 +87,7 @@ class FramePublisher:
         self._stopped = stopped
         self._clock_s = clock_s
         self._topic = frames_topic(job.pool)
+        self._traces = FrameTraces(self._topic, trace_share)
         self._said = RunStatus(client, codec, job, run_id, self._fail)
         self._waiting = 0
         self._news_s = clock_s()
@@ -107,13 +111,16 @@ class FramePublisher:
         if live and self._full():  # before the work of encoding
             self.skip(frame.seq, _NO_ROOM)
             return True
+        start_ns = time.time_ns()
         value = self._encoded(frame, pictures)
         if value is None:
             self.skip(frame.seq, _TOO_LARGE)
             return True
         self._said.serve()
-        while not self._send(frame.seq, value):
+        trace = self._traces.begin(frame, start_ns)
+        while not self._send(frame.seq, value, trace):
             if live:
+                trace.end(_NO_ROOM)
                 self.skip(frame.seq, _NO_ROOM)
                 return True
             if self._stopped():
@@ -184,14 +191,15 @@ class FramePublisher:
     def _full(self) -> bool:
         return self._waiting >= self._queue_frames
 
-    def _send(self, seq: int, value: bytes) -> bool:
+    def _send(self, seq: int, value: bytes, trace: FrameTrace) -> bool:
         """Whether there was room for it."""
         at_s = self._clock_s()
 
         def settled(error: KafkaError | None) -> None:
+            trace.end(error)
             self._settled(seq, at_s, error)
 
-        if self._full() or not self._client.send(self._topic, value, settled, traced=True):
+        if self._full() or not self._client.send(self._topic, value, settled, trace.header):
             return False
         if not self._waiting:
             self._news_s = at_s

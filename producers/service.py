@@ -176,6 +176,7 @@ def _publisher(
         run_id,
         FrameEncoding(settings.rgb, settings.jpeg_quality, settings.depth, source.depth_unit_m),
         settings.queue_frames,
+        trace_share=settings.trace_share,
         on_delivered=metrics.delivered,
         stopped=stop.is_set,
     )

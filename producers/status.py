@@ -82,7 +82,7 @@ class RunStatus:
             if error is not None:
                 on_error(error)
 
-        return self._client.send(STATUS, self._codec.encode(STATUS, event), settled, traced=False)
+        return self._client.send(STATUS, self._codec.encode(STATUS, event), settled)
 
     def _failed(self, error: KafkaError) -> None:
         if is_hopeless(error):

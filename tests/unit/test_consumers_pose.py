@@ -17,7 +17,7 @@ from schemas import (
     Track,
 )
 from schemas.topics import POSES, PROMPTS, TRACKS, dlq_topic
-from tests.unit.consumers_world import FRAMES, Worker, World, frame, poses
+from tests.unit.consumers_world import FRAMES, TRACE, Worker, World, frame, poses
 
 
 @pytest.fixture
@@ -49,11 +49,12 @@ def test_an_event_says_where_it_comes_from_and_what_took_how_long(world: World) 
     (event,) = world.events()
     (record,) = world.broker.records(Partition(POSES, 0))
     assert record.key == b"a"
-    assert dict(record.headers)["traceparent"] == b"00-aa-bb-01"
+    assert dict(record.headers)["traceparent"] == TRACE.encode()
     assert event.event_id == "a/run/0"
-    assert (event.estimator, event.estimator_version, event.traceparent) == ("chain", "1", "00-aa-bb-01")
+    assert (event.estimator, event.estimator_version, event.traceparent) == ("chain", "1", TRACE)
     assert event.published_ns == 1_000_000_000_000
     assert event.produced_ns == 1_000_010_000_000
+    assert (event.received_ns, event.started_ns) == (1_000_010_000_000, 1_000_010_000_000)
     assert {"transport", "queue", "decode", "register"} <= set(event.stage_s)
     assert event.estimates["cube"].memory is None
 
@@ -249,5 +250,6 @@ def test_metrics_tell_frames_age_scores_and_registrations(world: World) -> None:
     assert value("posestream_worker_frames_processed_total", {"job": "a"}) == 2
     assert value("posestream_worker_score", {"job": "a", "object": "cube"}) == 0.5
     assert value("posestream_worker_registrations_total", {"job": "a", "object": "cube"}) == 1
-    assert value("posestream_worker_frame_age_seconds_count") == 2
+    for at in ("start", "end", "commit"):
+        assert value("posestream_worker_frame_age_seconds_count", {"job": "a", "at": at}) == 2
     assert value("posestream_worker_stage_seconds_count", {"stage": "track"}) == 1
