@@ -37,11 +37,13 @@ class AnswerTraces:
         }
         process = self._spans.start("process frame", SpanKind.CONSUMER, event.traceparent, event.received_ns, about)
         inside = header_of(process, event.traceparent)
+        if process is None or not process.is_recording():  # not sampled: neither are those below it
+            return inside, None
         work = self._spans.start(f"estimate {event.estimator}", SpanKind.INTERNAL, inside, event.started_ns)
         send = self._spans.start(f"send {POSES}", SpanKind.PRODUCER, inside, event.produced_ns)
-        for span in (work, process):
-            if span is not None:
-                span.end(event.produced_ns)
+        if work is not None:
+            work.end(event.produced_ns)
+        process.end(event.produced_ns)
 
         def delivered(_offset: int) -> None:
             if send is not None:
