@@ -115,7 +115,9 @@ class Answerer:
             return None
         if job.mode is Mode.LIVE:
             stream.pass_over()
-            head = stream.pending[0]
+        elif job.mode is Mode.BOUNDED:
+            stream.pass_over(before_ms=tools.outbox.now_ns() / 1e6 - job.deadline_s * 1e3)
+        head = stream.pending[0]
         if stream.run_id not in ("", head.run_id) and stream.settled_run != head.run_id:
             # redelivery must never reach back over a change of run: the old run's state is gone then
             self.flush_wanted = True
@@ -125,8 +127,15 @@ class Answerer:
     def _refuse_unknown(self, stream: Stream) -> None:
         wait_s = self._tools.settings.job_wait_s
         reason = f"job {stream.job_id}: not in topic jobs, partition {stream.source.number}, after {wait_s:g} s"
+        frames = [PassedFrame(f.record.source, f.record.offset, f.run_id, f.seq) for f in stream.pending]
         while stream.pending:
             self._tools.refuse(stream.pending.popleft().record, BadMessage(reason, "frame"))
+        for run_id, span in ranges(frames):
+            self._tools.outbox.skipped(stream, run_id, span, f"dead-lettered: {reason}")
+        stream.taken_run, stream.taken_seq = (
+            stream.run_id,
+            stream.seq,
+        )  # when they are sent back, they are no repetition
 
     def _prepare(self, stream: Stream, job: Job) -> bool:
         try:

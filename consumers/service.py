@@ -57,6 +57,7 @@ def run_worker(
         KafkaSettings(
             session_timeout_ms=settings.session_timeout_ms,
             group_instance_id=settings.instance_id,
+            group_protocol=settings.group_protocol,
             exactly_once=exactly_once,
         ),
     )

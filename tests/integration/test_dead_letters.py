@@ -19,13 +19,13 @@ from consumers.kafka import KafkaBroker
 from posestream.dead_letters import Choice, NoDeadLetters
 from posestream.dead_letters_replay import Replay, ReplayOptions, ReplayReport
 from posestream.stack import Addresses
-from schemas import BadMessage, Camera, Frame, Track
+from schemas import BadMessage, Camera, Frame, Job, StatusKind, Track
 from schemas.codec import Codec
-from schemas.topics import STATUS, TRACKS, dlq_topic, frames_topic, specs
+from schemas.topics import DEFAULT_PARTITIONS, STATUS, TRACKS, dlq_topic, frames_topic, specs
+from tests.integration.worker_world import World
 
 pytestmark = pytest.mark.integration
 
-PARTITIONS = 4
 CAMERA = Camera(16, 12, 10.0, 10.0, 8.0, 6.0)
 TRACE = (("traceparent", b"00-" + b"ab" * 16 + b"-" + b"cd" * 8 + b"-01"), ("x-error", b"the sender's own"))
 
@@ -38,7 +38,7 @@ class Desk:
         self.pool = f"d{uuid.uuid4().hex[:8]}"
         self.topic = frames_topic(self.pool)
         self.broker = KafkaBroker(addresses.kafka)
-        self.broker.ensure_topics(specs([self.pool], PARTITIONS))
+        self.broker.ensure_topics(specs([self.pool], DEFAULT_PARTITIONS))
         self.codec = Codec(addresses.registry)
         self._letters = DeadLetters(self.broker.producer())
         self._producer = self.broker.producer()
@@ -61,7 +61,7 @@ class Desk:
         """What lies in the source topic."""
         reader = self.broker.reader()
         try:
-            return reader.read_to_end({Partition(self.topic, number): None for number in range(PARTITIONS)}, 30)
+            return reader.read_to_end({Partition(self.topic, number): None for number in range(DEFAULT_PARTITIONS)}, 30)
         finally:
             reader.close()
 
@@ -170,6 +170,28 @@ def test_frames_that_no_worker_would_answer_stay_where_they_are(desk: Desk) -> N
     report = desk.replay(other_runs=True)
     assert (report.sent, report.again, report.late) == (1, 1, 2)
     assert desk.codec.decode(desk.back()[1].value or b"", Frame).run_id == "old"
+
+
+def test_frames_of_a_job_that_was_made_too_late_are_answered_once_they_are_sent_back(
+    stack: Addresses, tmp_path: Path
+) -> None:
+    world = World(stack.kafka, stack.registry, tmp_path)
+    try:
+        world.worker(job_wait_s=0.2)
+        late = Job(f"{world.pool}-0", (), pool=world.pool)  # nobody made it yet
+        world.frames(late, 0, 9)
+        dead = dlq_topic(world.frames_topic)
+        world.until(lambda: len(world.records(dead, late)) == 10)
+        world.until(lambda: sum(len(one.frames or ()) for one in world.statuses(late, StatusKind.SKIPPED)) == 10)
+        world.job(0)
+        options = ReplayOptions(Choice(world.frames_topic))
+        report = Replay(stack.kafka, world.broker, world.codec, options).run()
+        assert (report.chosen, report.sent) == (10, 10)
+        world.until(world.answered(late, 10))
+        assert [event.seq for event in world.events(late)] == list(range(10))
+        assert world.statuses(late, StatusKind.GAP) == []
+    finally:
+        world.close()
 
 
 def test_a_topic_without_dead_letters_is_refused_by_name(desk: Desk) -> None:
