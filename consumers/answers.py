@@ -132,10 +132,8 @@ class Answerer:
             self._tools.refuse(stream.pending.popleft().record, BadMessage(reason, "frame"))
         for run_id, span in ranges(frames):
             self._tools.outbox.skipped(stream, run_id, span, f"dead-lettered: {reason}")
-        stream.taken_run, stream.taken_seq = (
-            stream.run_id,
-            stream.seq,
-        )  # when they are sent back, they are no repetition
+        # when they are sent back, they are no repetition
+        stream.taken_run, stream.taken_seq = stream.run_id, stream.seq
 
     def _prepare(self, stream: Stream, job: Job) -> bool:
         try:

@@ -253,3 +253,19 @@ def test_metrics_tell_frames_age_scores_and_registrations(world: World) -> None:
     for at in ("start", "end", "commit"):
         assert value("posestream_worker_frame_age_seconds_count", {"job": "a", "at": at}) == 2
     assert value("posestream_worker_stage_seconds_count", {"stage": "track"}) == 1
+
+
+def test_frames_of_a_job_that_was_made_too_late_are_told_and_answered_when_they_come_back(world: World) -> None:
+    worker = Worker(world)
+    world.frames(*(frame("a", seq) for seq in range(3)))
+    worker.rounds(3)
+    (letters,) = (world.broker.records(Partition(dlq_topic(FRAMES), 0)),)
+    assert len(letters) == 3
+    told = [(one.frames, one.reason) for one in world.statuses(StatusKind.SKIPPED)]
+    assert [frames for frames, _ in told] == [SeqRange(0, 2)]
+    assert told[0][1].startswith("dead-lettered: job a: not in topic jobs")
+    world.job()
+    world.frames(frame("a", 0), frame("a", 1), frame("a", 2), frame("a", 3))
+    worker.rounds(8)
+    assert world.seqs() == [0, 1, 2, 3]
+    assert world.statuses(StatusKind.GAP) == []
