@@ -146,6 +146,35 @@ def scanned(broker: Broker, places: Iterable[Partition]) -> Iterator[Record]:
         reader.close()
 
 
+def place_of(kafka: str, place: str) -> tuple[Partition, int]:
+    """Where a dead letter lies whose place was printed.
+
+    Raises:
+        NoDeadLetters: No place, or no such partition.
+    """
+    topic, _, rest = place.partition("/")
+    number, _, offset = rest.partition("/")
+    if not (number.isdecimal() and offset.isdecimal()):
+        msg = f"{place}: expected TOPIC/PARTITION/OFFSET as posestream dlq list prints it"
+        raise NoDeadLetters(msg)
+    at = Partition(dlq_topic(topic), int(number))
+    if at not in dead_partitions(kafka, topic):
+        msg = f"{place}: expected a partition of topic {topic}, it has no number {number}"
+        raise NoDeadLetters(msg)
+    return at, int(offset)
+
+
+def record_at(broker: Broker, at: Partition, offset: int) -> Iterator[Record]:
+    """The record at an offset; nothing where there is none."""
+    reader = broker.reader()
+    try:
+        if offset < reader.end(at):
+            found = records_before(reader, {at: offset}, {at: offset + 1})
+            yield from (record for record in found if record.offset == offset)
+    finally:
+        reader.close()
+
+
 def letter_of(record: Record) -> DeadLetter | None:
     """The dead letter in a record; None for a marker, and for what the consume loop did not write."""
     said = dict(record.headers[-len(_ADDED) :])

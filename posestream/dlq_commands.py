@@ -23,6 +23,8 @@ from posestream.dead_letters import (
     dead_partitions,
     letter_of,
     original_headers,
+    place_of,
+    record_at,
     scanned,
 )
 from posestream.job_commands import LOCAL_KAFKA, LOCAL_REGISTRY, AsJson, Kafka, Registry
@@ -75,10 +77,9 @@ def show(
     registry: Registry = LOCAL_REGISTRY,
 ) -> None:
     """Print one dead letter as JSON: why it was refused, where it was, its headers, and what its bytes begin with."""
-    topic = place.partition("/")[0]
-    for record in scanned(KafkaBroker(kafka), dead_partitions(kafka, topic)):
+    for record in record_at(KafkaBroker(kafka), *place_of(kafka, place)):
         letter = letter_of(record)
-        if letter is not None and letter.place == place:
+        if letter is not None:
             headers = [[name, value.decode(errors="backslashreplace")] for name, value in original_headers(record)]
             about = _as_json(letter) | {"headers": headers, "content": _hint(record, Codec(registry))}
             typer.echo(json.dumps(about, indent=2))

@@ -69,12 +69,12 @@ class Desk:
         chosen = replace(choice or Choice(), topic=self.topic)
         return Replay(self.addresses.kafka, self.broker, self.codec, ReplayOptions(chosen, **options)).run()
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, code: int = 0) -> str:
         command = [sys.executable, "-m", "posestream", "dlq", *arguments]
         environment = os.environ | self.addresses.as_environment() | {"COLUMNS": "300"}
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert done.returncode == code, done.stderr
+        return done.stderr if code else done.stdout
 
     def close(self) -> None:
         self._letters.close()
@@ -105,6 +105,8 @@ def test_dead_letters_are_counted_by_job_and_reason_and_one_is_shown(desk: Desk)
     assert shown["headers"] == [[name, value.decode()] for name, value in TRACE]
     assert shown["size_bytes"] == len(b"more garbage")
     assert shown["content"]["text"] == "more garbage"
+    for wrong, says in (("nowhere", "expected TOPIC/PARTITION/OFFSET"), (f"{desk.topic}/0/999", "of a dead letter")):
+        assert says in desk.command("show", wrong, code=1)
     of_frame = json.loads(desk.command("show", first["place"]))["content"]
     assert of_frame["frame"] == {"job_id": "b", "run_id": "run", "seq": 3}
     assert of_frame["schema_id"] > 0
