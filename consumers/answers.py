@@ -5,20 +5,22 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from consumers.ages import FrameAges
 from consumers.asking import Answered, Asked, Desk
 from consumers.broker import Record
 from consumers.estimation import without_memory
+from consumers.events import pose_event
 from consumers.jobs import JobDirectory
 from consumers.lanes import Flight, Lanes
 from consumers.metrics import WorkerMetrics
 from consumers.objects import tell_refused, tell_unfound, with_refused
-from consumers.outbox import Outbox, traceparent
+from consumers.outbox import Outbox
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
 from consumers.streams import PassedFrame, Stream, ranges
 from estimators.base import Estimator
 from estimators.crew import Crew
-from schemas import BadJob, BadMessage, Estimates, Job, JobStatus, Mode, PoseEvent
+from schemas import BadJob, BadMessage, Estimates, Job, JobStatus, Mode
 from schemas.codec import Codec
 
 _log = logging.getLogger("posestream.consumers")
@@ -67,6 +69,7 @@ class Answerer:
         self._tools = tools
         self._crew = Crew(tools.settings.threads)
         desk = Desk(tools.codec, self._crew, tools.clock, tools.outbox.now_ns)
+        self.ages = FrameAges(tools.metrics, tools.outbox.now_ns)
         self._lanes = Lanes(desk, loader, self._crew.threads, executor)
         self.flush_wanted = False
 
@@ -98,10 +101,6 @@ class Answerer:
         """Let the estimators forget a stream's job; what is under way about it is not sent."""
         self._lanes.release(stream.job_id)
         stream.prepared = False
-
-    def load(self, name: str) -> None:
-        """Load an estimator before anybody asks for it; BadJob where it cannot be."""
-        self._lanes.load(name)
 
     def close(self) -> None:
         """Wait for the calls under way and end all threads."""
@@ -144,8 +143,13 @@ class Answerer:
     def _refuse_unknown(self, stream: Stream) -> None:
         wait_s = self._tools.settings.job_wait_s
         reason = f"job {stream.job_id}: not in topic jobs, partition {stream.source.number}, after {wait_s:g} s"
+        frames = [PassedFrame(f.record.source, f.record.offset, f.run_id, f.seq) for f in stream.pending]
         while stream.pending:
             self._tools.refuse(stream.pending.popleft().record, BadMessage(reason, "frame"))
+        for run_id, span in ranges(frames):
+            self._tools.outbox.skipped(stream, run_id, span, f"dead-lettered: {reason}")
+        # when they are sent back, they are no repetition
+        stream.taken_run, stream.taken_seq = stream.run_id, stream.seq
 
     def _loaded(self, stream: Stream, job: Job) -> bool:
         try:
@@ -204,24 +208,12 @@ class Answerer:
         outbox = self._tools.outbox
         if head.run_id != stream.run_id:
             outbox.job_status(stream, JobStatus.PROCESSING, f"run {head.run_id} started")
-        skipped = outbox.passed(stream, head.run_id, head.seq)
-        event = PoseEvent(
-            job_id=stream.job_id,
-            run_id=head.run_id,
-            seq=head.seq,
-            captured_ns=answered.captured_ns,
-            published_ns=head.record.timestamp_ms * 1_000_000,
-            produced_ns=outbox.now_ns(),
-            estimator=estimator.name,
-            estimator_version=estimator.version,
-            weights_digest=estimator.weights_digest,
-            estimates=without_memory(with_refused(stream, estimates)),
-            stage_s=answered.stage_s,
-            skipped=skipped,
-            traceparent=traceparent(head.record),
-        )
+        said = without_memory(with_refused(stream, estimates))
+        event = pose_event(outbox, self._tools.clock(), estimator, stream, answered, said)
+        stream.trace = event.traceparent
         tell_unfound(outbox, stream, head.run_id, head.seq, estimates)
         stream.event_ticket = outbox.event(event, stream.source.number)
+        self.ages.answered(head.record, event)
         self._done_head(stream, estimates)
         self._tools.metrics.count(event)
 

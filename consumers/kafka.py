@@ -95,8 +95,8 @@ class KafkaBroker:
         if settings.group_instance_id:
             config["group.instance.id"] = settings.group_instance_id
         if settings.exactly_once:
-            return TransactionalConsumer(config, self._admin(), self._transactions())
-        return KafkaConsumer(config, self._admin())
+            return TransactionalConsumer(config, self._admin, self._transactions())
+        return KafkaConsumer(config, self._admin)
 
     def producer(self) -> KafkaProducer:
         """An idempotent producer, acknowledged by all replicas in sync; with ``exactly_once`` always the same one."""
@@ -104,7 +104,7 @@ class KafkaBroker:
 
     def reader(self) -> KafkaReader:
         """A reader without a group."""
-        return KafkaReader(self._reading() | {"fetch.wait.max.ms": _READER_FETCH_WAIT_MS}, self._admin())
+        return KafkaReader(self._reading() | {"fetch.wait.max.ms": _READER_FETCH_WAIT_MS}, self._admin)
 
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create those that are missing, with the cluster's replication; returns when all can be used."""

@@ -48,10 +48,10 @@ class KafkaConsumer:
 
     Args:
         config: librdkafka's settings, with ``auto.offset.reset`` at ``error``.
-        admin: Asked where partitions begin.
+        admin: Gives the client that is asked where partitions begin; called when it is needed.
     """
 
-    def __init__(self, config: dict[str, Any], admin: AdminClient) -> None:
+    def __init__(self, config: dict[str, Any], admin: Callable[[], AdminClient]) -> None:
         self._admin = admin
         self._consumer = Consumer(config)
         self._ownership: Ownership | None = None
@@ -197,7 +197,7 @@ class KafkaConsumer:
         A position beyond the end means that the topic was made anew: none of its records has been read.
         """
         where = TopicPartition(partition.topic, partition.number)
-        marks = watermarks(self._admin, [partition])[partition]
+        marks = watermarks(self._admin(), [partition])[partition]
         wanted = self._next[partition]
         if wanted < marks.low and self._ownership:
             self._ownership.expired(partition, wanted, marks.low - 1)

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -19,10 +19,10 @@ class KafkaReader:
 
     Args:
         config: librdkafka's settings for reading.
-        admin: Asked where partitions end.
+        admin: Gives the client that is asked where partitions end; called when it is needed.
     """
 
-    def __init__(self, config: dict[str, Any], admin: AdminClient) -> None:
+    def __init__(self, config: dict[str, Any], admin: Callable[[], AdminClient]) -> None:
         self._admin = admin
         self._consumer = Consumer(
             config
@@ -37,7 +37,7 @@ class KafkaReader:
 
     def assign(self, starts: Mapping[Partition, int | None]) -> None:
         """Read these too."""
-        self._add(starts, watermarks(self._admin, starts))
+        self._add(starts, watermarks(self._admin(), starts))
 
     def unassign(self, partitions: Collection[Partition]) -> None:
         """Read these no more."""
@@ -54,7 +54,7 @@ class KafkaReader:
     def read_to_end(self, starts: Mapping[Partition, int | None], timeout_s: float) -> list[Record]:
         """Assign these and read them up to where they end now."""
         deadline_s = time.monotonic() + timeout_s
-        marks = watermarks(self._admin, starts)
+        marks = watermarks(self._admin(), starts)
         self._add(starts, marks)
         ends = {partition: mark.high for partition, mark in marks.items()}
         found: list[Record] = []
@@ -69,11 +69,11 @@ class KafkaReader:
 
     def end(self, partition: Partition) -> int:
         """Where it ends now."""
-        return watermarks(self._admin, [partition])[partition].high
+        return watermarks(self._admin(), [partition])[partition].high
 
     def since(self, partition: Partition, time_ms: int) -> int:
         """The first record of this time or later."""
-        return offset_since(self._admin, partition, time_ms)
+        return offset_since(self._admin(), partition, time_ms)
 
     def position(self, partition: Partition) -> int:
         """How far it was read."""

@@ -156,7 +156,9 @@ class TransactionalConsumer(KafkaConsumer):
         producer: Of the process.
     """
 
-    def __init__(self, config: dict[str, Any], admin: AdminClient, producer: TransactionalProducer) -> None:
+    def __init__(
+        self, config: dict[str, Any], admin: Callable[[], AdminClient], producer: TransactionalProducer
+    ) -> None:
         super().__init__(config, admin)
         self._producer = producer
         self._back: set[Partition] = set()  # told as lost, to be taken again

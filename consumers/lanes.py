@@ -25,7 +25,7 @@ class Lanes:
     """Estimators, and their calls on threads of their own; used by the loop's thread only.
 
     An estimator that takes calls side by side gets one for each stream, up to the number of lanes; another gets one
-    call at a time, with a frame of every stream that has one, always on the thread that loaded it. A stream is in one
+    call at a time, with a frame of every stream that has one, always on the same thread. A stream is in one
     call at a time.
 
     Args:
@@ -67,11 +67,6 @@ class Lanes:
             del self._loads[name]
             raise error
         return load.done()
-
-    def load(self, name: str) -> None:
-        """Load an estimator and wait for it; BadJob where it cannot be."""
-        while not self.loaded(name):
-            wait([self._loads[name]])
 
     def has(self, job_id: str) -> bool:
         """Whether a frame of this job is in a call, wanted or not."""

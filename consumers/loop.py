@@ -108,6 +108,7 @@ class LoopSettings:
         flush_interval_s: How often work is made durable and committed.
         flush_timeout_s: How long one of these may take.
         revoke_budget_s: One budget for everything at a revoke: events, tracks and offsets.
+        dead_letter_limit: More than this many within a minute end the loop; 0 is no limit.
     """
 
     group: str
@@ -117,6 +118,7 @@ class LoopSettings:
     flush_interval_s: float = 0.5
     flush_timeout_s: float = 10.0
     revoke_budget_s: float = 5.0
+    dead_letter_limit: int = 0
 
 
 class Loop:
@@ -128,6 +130,7 @@ class Loop:
         settings: How it runs.
         clock: Seconds, monotonic.
         on_lag: Told after each flush how many records of each partition were not brought yet.
+        on_commit: Told which positions were committed.
     """
 
     def __init__(
@@ -137,13 +140,15 @@ class Loop:
         settings: LoopSettings,
         clock: Callable[[], float] = time.monotonic,
         on_lag: Callable[[Mapping[Partition, int]], None] | None = None,
+        on_commit: Callable[[Mapping[Partition, Position]], None] | None = None,
     ) -> None:
         self._handler = handler
         self._settings = settings
         self._clock = clock
         self._on_lag = on_lag
+        self._on_commit = on_commit
         self._consumer = broker.consumer(settings.group)
-        self._dead_letters = DeadLetters(broker.producer())
+        self._dead_letters = DeadLetters(broker.producer(), settings.dead_letter_limit, clock)
         self._held: list[Record] = []  # brought but not taken: the handler was overloaded
         self._paused: frozenset[Partition] = frozenset()
         self._owned: set[Partition] = set()
@@ -222,6 +227,8 @@ class Loop:
             mine = {partition: position for partition, position in positions.items() if partition in self._owned}
             if mine and not self._consumer.commit(mine, max(0.0, deadline_s - self._clock())):
                 _log.info("commit refused, the group is moving: %s", ", ".join(map(str, sorted(mine))))
+            elif mine and self._on_commit:
+                self._on_commit(mine)
         except (TimeoutError, Overloaded) as error:
             _log.warning("not durable yet, nothing is committed: %s", error)
 

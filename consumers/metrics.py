@@ -73,7 +73,8 @@ class WorkerMetrics:
         self.lag = Gauge("posestream_worker_lag_records", "Records not read yet", ["partition"], registry=registry)
         self.age_s = Histogram(
             "posestream_worker_frame_age_seconds",
-            "From publishing a frame to sending its event",
+            "Since a frame was published, at the start of its handling, its event, and the commit after it",
+            ["job", "at"],
             buckets=_AGE_BUCKETS_S,
             registry=registry,
         )
@@ -86,10 +87,17 @@ class WorkerMetrics:
         self.processed.labels(event.job_id).inc()
         if event.skipped:
             self.skipped.labels(event.job_id).inc(len(event.skipped))
-        self.age_s.observe(max(0, event.produced_ns - event.published_ns) / 1e9)
         for stage, seconds in event.stage_s.items():
             self.stage_s.labels(stage).observe(seconds)
         for name, estimate in event.estimates.items():
             self.score.labels(event.job_id, name).set(estimate.score)
             if estimate.state is State.REGISTERED:
                 self.registrations.labels(event.job_id, name).inc()
+
+    def forget(self, job_id: str) -> None:
+        """The job is not ours any more: what is kept for it goes, so that there are never more series than jobs."""
+        for metric in (
+            *(self.received, self.processed, self.skipped, self.repeated, self.missing, self.registrations),
+            *(self.score, self.age_s),
+        ):
+            metric.remove_by_labels({"job": job_id})

@@ -3,14 +3,15 @@
 import time
 from collections.abc import Callable
 
-from consumers.broker import Partition, Producer, Record
+from consumers.broker import Partition, Producer
 from consumers.metrics import WorkerMetrics
 from consumers.streams import Stream, ranges
+from consumers.trace import AnswerTraces
 from schemas import BadMessage, JobStatus, PoseEvent, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.topics import POSES, STATUS
+from schemas.traces import TRACEPARENT
 
-TRACEPARENT = "traceparent"
 _PASSED = "a newer frame was there"
 
 
@@ -30,13 +31,15 @@ class Outbox:
         self._codec = codec
         self._producer = producer
         self._metrics = metrics
+        self._traces = AnswerTraces()
         self.now_ns = now_ns
 
     def event(self, event: PoseEvent, number: int) -> int:
         """Send the answer to a frame; returns the producer's ticket."""
-        headers = ((TRACEPARENT, event.traceparent.encode()),) if event.traceparent else ()
         value = self._codec.encode(POSES, event)
-        return self._producer.send(Partition(POSES, number), event.job_id.encode(), value, headers)
+        trace, on_delivered = self._traces.answered(event)
+        headers = ((TRACEPARENT, trace.encode()),)
+        return self._producer.send(Partition(POSES, number), event.job_id.encode(), value, headers, on_delivered)
 
     def job_status(self, stream: Stream, status: JobStatus, reason: str) -> None:
         """The job changed its state."""
@@ -46,6 +49,11 @@ class Outbox:
         """An object cannot be used (no frames), or was not found in a frame."""
         kind = StatusKind.OBJECT
         self._status(stream, StatusEvent(stream.job_id, run_id, kind, self.now_ns(), "", reason, frames))
+
+    def clock(self, stream: Stream, run_id: str, seq: int, reason: str) -> None:
+        """The camera's clock does not run forward, from this frame on, or does so again."""
+        event = StatusEvent(stream.job_id, run_id, StatusKind.STREAM, self.now_ns(), "", reason, SeqRange(seq, seq))
+        self._status(stream, event)
 
     def skipped(self, stream: Stream, run_id: str, frames: SeqRange, reason: str) -> None:
         """Frames were skipped or dropped on purpose."""
@@ -82,8 +90,3 @@ class Outbox:
     def _status(self, stream: Stream, status: StatusEvent) -> None:
         value = self._codec.encode(STATUS, status)
         self._producer.send(Partition(STATUS, stream.source.number), status.job_id.encode(), value)
-
-
-def traceparent(record: Record) -> str:
-    """The W3C trace context in a record's headers; "" where there is none."""
-    return next((value.decode(errors="replace") for name, value in record.headers if name == TRACEPARENT), "")

@@ -73,10 +73,6 @@ class PoseHandler:
         self._refused: list[Refused] = []
         self._full: frozenset[Partition] = frozenset()
 
-    def load(self, estimator: str) -> None:
-        """Load an estimator before any job asks for it; BadJob where it cannot be."""
-        self._answerer.load(estimator)
-
     def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
         """Take streams over: their tracks, what is known of their jobs, and our name under each track."""
         news = self._directory.assign([partition.number for partition in committed])
@@ -122,6 +118,10 @@ class PoseHandler:
                 stream.settled_run = stream.pending[0].run_id
         positions = self._opened.positions()
         return {p: Position(offset, self._tracks.metadata(p.number)) for p, offset in positions.items()}
+
+    def committed(self, positions: Mapping[Partition, Position]) -> None:
+        """The loop has committed these."""
+        self._answerer.ages.committed(positions)
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Say the last words about these partitions and forget them."""
@@ -215,6 +215,8 @@ class PoseHandler:
             self._tracks.end(stream)
             self._answerer.release(stream)
             del self._streams[stream.source, stream.job_id]
+            self._answerer.ages.forget_job(stream.source, stream.job_id)
+            self._metrics.forget(stream.job_id)
 
     def _save_due(self) -> None:
         """Send tracks whose events are delivered, each stream's at most so often."""
@@ -242,8 +244,11 @@ class PoseHandler:
     def _forget(self, partitions: Collection[Partition]) -> None:
         for key in [key for key in self._streams if key[0] in partitions]:
             self._answerer.release(self._streams.pop(key))
+            self._metrics.forget(key[1])
         numbers = {partition.number for partition in partitions}
         self._directory.unassign(numbers)
         self._tracks.forget(partitions)
         self._opened.forget(partitions)
         self._gaps.forget(partitions)
+        for partition in partitions:
+            self._answerer.ages.forget(partition)

@@ -31,6 +31,9 @@ class WorkerSettings(BaseSettings):
     revoke_s: float = Field(5.0, gt=0, le=60, description="time for everything when partitions are taken away")
     job_wait_s: float = Field(5.0, ge=0, le=300, description="how long frames of an unknown job wait for it")
     gap_wait_s: float = Field(2.0, ge=0, le=300, description="how long a gap waits for its explanation")
+    dead_letter_limit: int = Field(
+        6000, ge=0, description="more dead letters within a minute stop the worker with exit code 3; 0: no limit"
+    )
     session_timeout_ms: int = Field(6000, ge=100, description="a worker silent for so long is counted out")
     group_protocol: Literal["classic", "consumer"] = Field(
         "classic", description="consumer: KIP-848, the broker shares the partitions out (Kafka 4)"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from consumers.broker import Partition, Record
+from consumers.clocks import CaptureClock
 from schemas import Estimate, Estimates, Job, SeqRange, Track
 
 
@@ -62,6 +63,8 @@ class Stream:
         event_ticket: The producer's ticket of its last event.
         unsaved: Whether its track moved since it was last sent.
         save_due_s: When its track may be sent again.
+        clock: Judges the times of capture of its answered frames.
+        trace: ``traceparent`` of the last of them.
         settled_run: The run up to whose first frame offsets were committed; see ``PoseHandler``.
     """
 
@@ -86,6 +89,8 @@ class Stream:
     event_ticket: int = -1
     unsaved: bool = False
     save_due_s: float = 0.0
+    clock: CaptureClock = field(default_factory=CaptureClock)
+    trace: str = ""
     settled_run: str = ""
 
     @staticmethod

@@ -8,6 +8,7 @@ from consumers.streams import Stream
 from schemas import BadMessage, Track
 from schemas.codec import Codec
 from schemas.topics import TRACKS
+from schemas.traces import TRACEPARENT
 
 _log = logging.getLogger("posestream.consumers")
 
@@ -66,7 +67,8 @@ class TrackStore:
             self._written.setdefault(number, {})[job_id] = offset
 
         value = self._codec.encode(TRACKS, stream.track())
-        self._producer.send(Partition(TRACKS, number), job_id.encode(), value, on_delivered=note)
+        headers = ((TRACEPARENT, stream.trace.encode()),) if stream.trace else ()
+        self._producer.send(Partition(TRACKS, number), job_id.encode(), value, headers, note)
         stream.unsaved = False
 
     def end(self, stream: Stream) -> None:

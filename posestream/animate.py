@@ -11,7 +11,7 @@ from estimators import registry
 from estimators.mesh import Mesh, load_object
 from estimators.rendering import CpuRenderer
 from posestream.evaluate import EvaluationError, Start, frame_of, prepare_all, started
-from producers.sources.open import open_source
+from producers.sources.open import open_recording
 from schemas import Camera, Estimate, Estimates, Frame, Job, Pose
 from schemas.arrays import Array
 
@@ -56,7 +56,7 @@ def animate(
             f"expected a width of 16 px or more, a rate above 0 and every 1 or more, got {width_px}, {rate_hz}, {every}"
         )
         raise EvaluationError(msg)
-    source = open_source(uri)
+    source = open_recording(uri)
     job = Job(id="animate", objects=source.objects, estimator=estimator_name)
     estimator = registry.load(estimator_name)
     prepare_all(estimator, job)

@@ -15,6 +15,7 @@ from consumers.loop import stop_on_signals
 from consumers.settings import WorkerSettings
 from posestream.archive_commands import record, replay
 from posestream.compare_commands import compare
+from posestream.dlq_commands import app as dlq_app
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
 from posestream.options import OPTION_HELP, named_values, with_settings
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
+app.add_typer(dlq_app, name="dlq")
 app.add_typer(weights_app, name="weights")
 app.command()(record)
 app.command()(replay)
@@ -73,7 +75,7 @@ def produce(
     job = book(settings.kafka, settings.registry).job(job_id)
     opened = open_source(source)
     with stop_on_signals() as stop, progress_bar() as bar:
-        on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count))
+        on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count or None))
         report = run(settings, job, opened, stop, on_frame)
     if as_json:
         typer.echo(json.dumps(asdict(report)))

@@ -14,7 +14,7 @@ from pathlib import Path
 from estimators import registry
 from estimators.base import Estimator
 from producers.sources.base import Shot, Source
-from producers.sources.open import open_source
+from producers.sources.open import open_recording
 from schemas import Estimate, Frame, Job, Pose, PosestreamError
 
 log = logging.getLogger("posestream.evaluate")
@@ -109,7 +109,7 @@ def evaluate(
         EvaluationError: No ground truth, or no object to start with.
         PosestreamError: The source cannot be read, the estimator refuses a mesh or a frame.
     """
-    source = open_source(uri)
+    source = open_recording(uri)
     recording = Recording(uri, source)
     job = Job(id="eval", objects=source.objects, estimator=estimator_name, options=options or {})
     resources = resources or registry.Resources()

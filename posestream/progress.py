@@ -20,5 +20,5 @@ def progress_bar() -> Progress:
 
 
 def advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
-    """Move a bar."""
-    bar.update(task, completed=done, total=total)
+    """Move a bar; ``total`` is 0 where nobody knows."""
+    bar.update(task, completed=done, total=total or None)

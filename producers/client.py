@@ -1,7 +1,6 @@
 """The Kafka client under the publisher: one job's records to its partition."""
 
 import logging
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import Job, Mode, PosestreamError
 from schemas.topics import MESSAGE_LIMIT_BYTES
+from schemas.traces import TRACEPARENT
 
 _log = logging.getLogger("posestream.producers")
 
@@ -50,8 +50,14 @@ class JobClient:
         self._key, self._partition = job.id.encode(), job.partition
         self._producer = connect(_config(kafka, job.mode))
 
-    def send(self, topic: str, value: bytes, settled: Callable[[KafkaError | None], None], *, traced: bool) -> bool:
+    def send(self, topic: str, value: bytes, settled: Callable[[KafkaError | None], None], trace: str = "") -> bool:
         """Queue a record; ``settled`` is called from ``poll`` or ``flush`` when its fate is known.
+
+        Args:
+            topic: Where it goes; the partition is the job's.
+            value: The record.
+            settled: Called with the error, or None when it is delivered.
+            trace: Its ``traceparent``; "" for none.
 
         Returns:
             False where there is no room; then ``settled`` is not called.
@@ -63,7 +69,7 @@ class JobClient:
         def on_delivery(error: KafkaError | None, _message: Message) -> None:
             settled(error)
 
-        headers: dict[str, str | bytes | None] = {"traceparent": _traceparent()} if traced else {}
+        headers: dict[str, str | bytes | None] = {TRACEPARENT: trace.encode()} if trace else {}
         try:
             self._producer.produce(topic, value, self._key, self._partition, on_delivery=on_delivery, headers=headers)
         except BufferError:
@@ -108,8 +114,3 @@ def _config(kafka: str, mode: Mode) -> dict[str, Any]:
         "error_cb": on_error,
         "logger": _log,
     }
-
-
-def _traceparent() -> bytes:
-    """A new W3C trace context, sampled."""
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01".encode()

@@ -1,8 +1,9 @@
 """What a producer counts for Prometheus."""
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Enum, Histogram
 
 from producers.publish import Counts
+from producers.sources.base import Notice, SourceState
 
 _LATENCY_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -26,11 +27,34 @@ class ProducerMetrics:
             buckets=_LATENCY_S,
             registry=self.registry,
         )
+        self._state = Enum(
+            "posestream_producer_source_state",
+            "what a camera does",
+            states=[state.value for state in SourceState],
+            registry=self.registry,
+        )
+        self._changes = Counter(
+            "posestream_producer_source_changes", "times that a camera came to it", ["state"], registry=self.registry
+        )
+        for state in SourceState:
+            self._changes.labels(state.value)
+        self._tries = self._counter("source_failures", "connections to a camera that failed or ended")
+        self._passed = self._counter("source_passed_over", "pictures of a camera that nobody took in time")
+        self._is = SourceState.PLAYING
         self._seen = Counts()
 
     def delivered(self, seconds: float) -> None:
         """One frame was acknowledged after so long."""
         self._latency.observe(seconds)
+
+    def notice(self, notice: Notice) -> None:
+        """What a live source says."""
+        self._tries.inc(notice.tries)
+        self._passed.inc(notice.passed_over)
+        if notice.state is not self._is:
+            self._is = notice.state
+            self._state.state(notice.state.value)
+            self._changes.labels(notice.state.value).inc()
 
     def follow(self, counts: Counts) -> None:
         """Take over the publisher's counts, which only rise."""

@@ -41,3 +41,7 @@ class Pacer:
             due_s = began_s + self._number / self._rate_hz if self._rate_hz > 0 else now_s
         self._number += 1
         return self._wait(max(0.0, due_s - now_s))
+
+    def stopped(self) -> bool:
+        """Whether everything stops; does not wait."""
+        return self._wait(0.0)

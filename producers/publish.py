@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError
 
 from producers.client import LARGEST_BYTES, DeliveryError, JobClient, is_hopeless
-from producers.skipped import SkippedFrames
-from schemas import BadMessage, Frame, Job, Mode, SeqRange, StatusEvent, StatusKind
+from producers.status import RunStatus
+from producers.trace import FrameTrace, FrameTraces
+from schemas import BadMessage, Frame, Job, Mode, SeqRange, StatusKind
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
 from schemas.pictures import EncodedPictures
-from schemas.topics import STATUS, frames_topic
+from schemas.topics import frames_topic
 
 _log = logging.getLogger("posestream.producers")
 
@@ -56,6 +57,7 @@ class FramePublisher:
         run_id: The run.
         encoding: How pictures are encoded.
         queue_frames: How many may wait for the broker.
+        trace_share: See ``producers.trace.FrameTraces``.
         on_delivered: Called with seconds from publishing to acknowledgement.
         stopped: Whether to wait no longer for room.
         clock_s: Monotonic seconds.
@@ -70,6 +72,7 @@ class FramePublisher:
         encoding: FrameEncoding,
         queue_frames: int,
         *,
+        trace_share: float = 1.0,
         on_delivered: Callable[[float], None] = lambda _: None,
         stopped: Callable[[], bool] = lambda: False,
         clock_s: Callable[[], float] = time.monotonic,
@@ -78,14 +81,14 @@ class FramePublisher:
         self._client = client
         self._codec = codec
         self._job = job
-        self._run_id = run_id
         self._encoding = encoding
         self._queue_frames = queue_frames
         self._on_delivered = on_delivered
         self._stopped = stopped
         self._clock_s = clock_s
         self._topic = frames_topic(job.pool)
-        self._skipped = SkippedFrames()
+        self._traces = FrameTraces(self._topic, trace_share)
+        self._said = RunStatus(client, codec, job, run_id, self._fail)
         self._waiting = 0
         self._news_s = clock_s()
         self._failed = ""
@@ -108,13 +111,16 @@ class FramePublisher:
         if live and self._full():  # before the work of encoding
             self.skip(frame.seq, _NO_ROOM)
             return True
+        start_ns = time.time_ns()
         value = self._encoded(frame, pictures)
         if value is None:
             self.skip(frame.seq, _TOO_LARGE)
             return True
-        self._tell_skipped()
-        while not self._send(frame.seq, value):
+        self._said.serve()
+        trace = self._traces.begin(frame, start_ns)
+        while not self._send(frame.seq, value, trace):
             if live:
+                trace.end(_NO_ROOM)
                 self.skip(frame.seq, _NO_ROOM)
                 return True
             if self._stopped():
@@ -138,6 +144,12 @@ class FramePublisher:
         self._client.poll(0)
         self._check()
 
+    def note(self, text: str) -> None:
+        """Publish what the source says; it is tried again until the broker takes it."""
+        _log.warning("job %s: %s", self._job.id, text)
+        self._said.note(text)
+        self._said.serve()
+
     def tell(self, reason: str, frames: SeqRange | None, timeout_s: float) -> None:
         """Publish a status of the stream after all that went before, and wait until it is delivered.
 
@@ -145,7 +157,7 @@ class FramePublisher:
             DeliveryError: Not taken in time.
         """
         self.settle(timeout_s)
-        self._status(StatusKind.STREAM, reason, frames, self._fail)
+        self._said.send(StatusKind.STREAM, reason, frames, self._fail)
         self.settle(timeout_s)
 
     def settle(self, timeout_s: float) -> None:
@@ -156,14 +168,14 @@ class FramePublisher:
         """
         until_s = self._clock_s() + timeout_s
         while True:
-            self._tell_skipped()
+            self._said.serve()
             left = self._client.flush(until_s - self._clock_s())
             self._check()
-            if not left and not self._skipped:
+            if not left and not self._said.waiting():
                 return
             if self._clock_s() >= until_s:
                 self._client.abandon()
-                waiting = f"{left} records and the ranges of {len(self._skipped)} dropped frames"
+                waiting = " and ".join(text for text in (f"{left} records", self._said.waiting()) if text)
                 msg = f"job {self._job.id}: {waiting} not taken by Kafka at {self._client.address} in {timeout_s:.0f} s"
                 raise DeliveryError(msg)
 
@@ -179,14 +191,15 @@ class FramePublisher:
     def _full(self) -> bool:
         return self._waiting >= self._queue_frames
 
-    def _send(self, seq: int, value: bytes) -> bool:
+    def _send(self, seq: int, value: bytes, trace: FrameTrace) -> bool:
         """Whether there was room for it."""
         at_s = self._clock_s()
 
         def settled(error: KafkaError | None) -> None:
+            trace.end(error)
             self._settled(seq, at_s, error)
 
-        if self._full() or not self._client.send(self._topic, value, settled, traced=True):
+        if self._full() or not self._client.send(self._topic, value, settled, trace.header):
             return False
         if not self._waiting:
             self._news_s = at_s
@@ -212,30 +225,7 @@ class FramePublisher:
     def _drop(self, seq: int, reason: str) -> None:
         self.counts.dropped += 1
         _log.warning("job %s: frame %d dropped: %s", self._job.id, seq, reason)
-        self._skipped.add(SeqRange(seq, seq), reason)
-
-    def _tell_skipped(self) -> None:
-        for frames, reason in self._skipped.take():
-
-            def again(error: KafkaError, frames: SeqRange = frames, reason: str = reason) -> None:
-                self._skipped.add(frames, reason)
-                if is_hopeless(error):
-                    self._fail(error)
-
-            if not self._status(StatusKind.SKIPPED, f"dropped by the producer: {reason}", frames, again):
-                self._skipped.add(frames, reason)
-
-    def _status(
-        self, kind: StatusKind, reason: str, frames: SeqRange | None, on_error: Callable[[KafkaError], None]
-    ) -> bool:
-        """Whether there was room for it."""
-        event = StatusEvent(self._job.id, self._run_id, kind, time.time_ns(), "", reason, frames)
-
-        def settled(error: KafkaError | None) -> None:
-            if error is not None:
-                on_error(error)
-
-        return self._client.send(STATUS, self._codec.encode(STATUS, event), settled, traced=False)
+        self._said.skip(seq, reason)
 
     def _check(self) -> None:
         if self._waiting and self._job.mode is Mode.ALL and self._clock_s() - self._news_s > _PATIENCE_S:

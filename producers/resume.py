@@ -64,7 +64,9 @@ def _newest_word(reader: TailReader, codec: Codec, job: Job) -> tuple[StatusEven
             event = codec.decode(message.value() or b"", StatusEvent)
         except BadMessage:  # somebody else's record under our key
             continue
-        if event.kind is StatusKind.STREAM:
+        if event.kind is StatusKind.STREAM and (
+            event.reason.startswith(START_OF_STREAM) or event.reason == END_OF_STREAM
+        ):
             return event, message.timestamp()[1]
         if event.kind is StatusKind.JOB and event.status == JobStatus.PENDING:  # what lies before is another job's
             return None

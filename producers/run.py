@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from producers.pacing import Pacer
 from producers.publish import FramePublisher
-from producers.sources.base import DamagedPicture, Shot, Source
+from producers.sources.base import DamagedPicture, LiveSource, Notice, Shot, Source
 from schemas import Frame, Job
 
 _log = logging.getLogger("posestream.producers")
@@ -37,11 +37,12 @@ class Run:
         self._publisher = publisher
         self._pacer = pacer
 
-    def go(self, on_frame: Callable[[], None]) -> bool:
+    def go(self, on_frame: Callable[[], None], on_notice: Callable[[Notice], None] = lambda _: None) -> bool:
         """Publish until the source ends or everything stops.
 
         Args:
             on_frame: Called after each frame.
+            on_notice: Called with what a live source says; its texts are published.
 
         Returns:
             Whether the source is at its end.
@@ -51,6 +52,14 @@ class Run:
             SourceError: The source failed.
         """
         for seq, shot in pictures(self._source, self.next_seq):
+            if isinstance(shot, Notice):
+                self._publisher.serve()
+                if shot.text:
+                    self._publisher.note(shot.text)
+                on_notice(shot)
+                if self._pacer.stopped():
+                    return False
+                continue
             if isinstance(shot, DamagedPicture):
                 self._publisher.skip(seq, str(shot))
             elif self._pacer.wait(shot.at_s) or not self._publisher.publish(self._frame(seq, shot), shot.encoded):
@@ -66,8 +75,10 @@ class Run:
         return Frame(self._job.id, self._run_id, seq, captured_ns, camera, shot.rgb, shot.depth_m, shot.masks)
 
 
-def pictures(source: Source, start: int) -> Iterator[tuple[int, Shot | DamagedPicture]]:
+def pictures(source: Source, start: int) -> Iterator[tuple[int, Shot | DamagedPicture | Notice]]:
     """Every picture from number ``start`` on with its number; for a damaged one the error that says why.
+
+    A notice of a live source has the number of the picture that comes next.
 
     Raises:
         SourceError: The source failed as a whole.
@@ -75,9 +86,9 @@ def pictures(source: Source, start: int) -> Iterator[tuple[int, Shot | DamagedPi
     seq = start
     while True:
         try:
-            for shot in source.shots(seq):
+            for shot in source.watched(seq) if isinstance(source, LiveSource) else source.shots(seq):
                 yield seq, shot
-                seq += 1
+                seq += isinstance(shot, Shot)
         except DamagedPicture as error:
             yield seq, error
             seq += 1

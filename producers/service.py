@@ -19,7 +19,7 @@ from producers.publish import Counts, FramePublisher
 from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
 from producers.run import Run
 from producers.settings import ProduceSettings
-from producers.sources.base import Source, SourceError
+from producers.sources.base import LiveSource, Notice, Source, SourceError
 from schemas import Frame, Job, Mode, PosestreamError, SeqRange
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
@@ -78,7 +78,7 @@ def produce(
         job: Whose frames these are.
         source: Where they come from.
         stop: Ends it early, with every frame read so far delivered; the run may go on later.
-        on_progress: Called with frames done and frames in all.
+        on_progress: Called with frames done and frames in all, 0 where nobody knows.
         metrics: Where to count.
 
     Raises:
@@ -103,7 +103,11 @@ def produce(
             wait_for_workers(publisher.counts, publisher.serve)
 
         began_s = time.monotonic()
-        ended = _played(run, publisher, on_frame, stop)
+        try:
+            ended = _played(run, publisher, on_frame, metrics.notice, stop)
+        finally:
+            if isinstance(source, LiveSource):
+                source.close()
         metrics.follow(publisher.counts)
     report = _report(publisher.counts, run_id, first_seq, time.monotonic() - began_s, ended=ended)
     if ended and job.mode is Mode.ALL and report.dropped:
@@ -118,11 +122,18 @@ def new_run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _played(run: Run, publisher: FramePublisher, on_frame: Callable[[], None], stop: Event) -> bool:
+def _played(
+    run: Run,
+    publisher: FramePublisher,
+    on_frame: Callable[[], None],
+    on_notice: Callable[[Notice], None],
+    stop: Event,
+) -> bool:
     """Whether the source came to its end; all that was published is delivered."""
     try:
-        ended = run.go(on_frame)
-    except SourceError:
+        ended = run.go(on_frame, on_notice)
+    except SourceError as error:
+        publisher.note(f"source failed: {error}")
         publisher.settle(_SETTLE_S)
         raise
     if ended and run.next_seq > 0:
@@ -165,6 +176,7 @@ def _publisher(
         run_id,
         FrameEncoding(settings.rgb, settings.jpeg_quality, settings.depth, source.depth_unit_m),
         settings.queue_frames,
+        trace_share=settings.trace_share,
         on_delivered=metrics.delivered,
         stopped=stop.is_set,
     )

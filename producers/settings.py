@@ -21,4 +21,7 @@ class ProduceSettings(BaseSettings):
     jpeg_quality: int = Field(90, ge=1, le=100, description="quality of jpeg")
     depth: Literal["dzp16", "png16"] = Field("dzp16", description="depth codec; both are lossless")
     queue_frames: int = Field(32, ge=1, description="frames that may wait for the broker; then live drops, all waits")
+    trace_share: float = Field(
+        1.0, ge=0, le=1, description="share of frames whose trace is recorded, where no OpenTelemetry SDK decides"
+    )
     metrics_port: int | None = Field(None, ge=0, le=65535, description="serve /metrics here, on loopback")

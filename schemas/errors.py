@@ -2,7 +2,13 @@
 
 
 class PosestreamError(Exception):
-    """Every error that posestream raises on purpose."""
+    """Every error that posestream raises on purpose.
+
+    Attributes:
+        exit_code: Of a process that is stopped by it.
+    """
+
+    exit_code = 1
 
 
 class BadMessage(PosestreamError):

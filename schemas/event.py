@@ -44,7 +44,11 @@ class PoseEvent:
         estimates: Without memory.
         stage_s: Stage name -> seconds spent on this frame (``decode``, ``register``, ``track`` ...).
         skipped: Frames of the same run skipped just before this one; None where there are none.
-        traceparent: W3C trace context of the frame's record; "" where it had none.
+        traceparent: W3C trace context of the frame's record; of the answer where that had none.
+        received_ns: When a worker took the frame's record; None in events from before it was kept, as the next one.
+        started_ns: When its handling began.
+        capture_clock: ``"repeated"``, ``"backwards"`` or ``"jumped"`` where ``captured_ns`` does not follow on that of
+            the frame answered before; else "".
     """
 
     job_id: str
@@ -61,6 +65,9 @@ class PoseEvent:
     skipped: SeqRange | None = None
     frame_of_reference: str = "camera"
     traceparent: str = ""
+    received_ns: int | None = None
+    started_ns: int | None = None
+    capture_clock: str = ""
 
     @property
     def event_id(self) -> str:
@@ -78,7 +85,7 @@ class StatusKind(StrEnum):
     GAP = "gap"
     """Frames are missing that nobody explained: a loss."""
     STREAM = "stream"
-    """The source started, ended or failed."""
+    """The source started or ended; a camera is away, frozen or black, or is back; capture times do not run forward."""
     OBJECT = "object"
     """One object cannot be used, or was not found in a frame where it was asked for; the others go on."""
 

@@ -14,6 +14,7 @@ from schemas.topics import JOBS, POSES, STATUS
 from sink.metrics import SinkMetrics
 from sink.rows import RecordPlace, check_job, event_rows, status_row
 from sink.store import Batch, JobChange, Written
+from sink.trace import RowTraces, Unstored
 
 _log = logging.getLogger("posestream.sink")
 
@@ -42,6 +43,7 @@ class _Waiting:
 
     batch: Batch = field(default_factory=Batch)
     next_offset: int = 0
+    unstored: Unstored = field(default_factory=Unstored)
 
 
 class SinkHandler:
@@ -76,6 +78,7 @@ class SinkHandler:
         self._clock = clock
         self._sleep = sleep
         self._topic_ids: Mapping[str, str] = {}
+        self._traces = RowTraces(metrics)
         self._waiting: dict[Partition, _Waiting] = {}
         self._failures = 0
         self._retry_at_s = 0.0
@@ -106,7 +109,7 @@ class SinkHandler:
         for record in records:
             waiting = self._waiting.setdefault(record.source, _Waiting())
             try:
-                self._take(record, waiting.batch)
+                self._take(record, waiting)
             except BadMessage as error:
                 refused.append(Refused(record, error))
                 self._metrics.dead_letters.labels(record.topic).inc()
@@ -136,6 +139,8 @@ class SinkHandler:
         self._metrics.events.inc(written.events)
         self._metrics.repeated.inc(written.repeated)
         self._metrics.statuses.inc(written.statuses)
+        for waiting in self._waiting.values():
+            self._traces.committed(waiting.unstored)
         positions = {partition: Position(waiting.next_offset) for partition, waiting in self._waiting.items()}
         self._waiting = {}
         return positions
@@ -154,7 +159,8 @@ class SinkHandler:
         _log.error("%s: records %d to %d were never stored", partition, first_offset, last_offset)
         self._metrics.expired.inc(last_offset - first_offset + 1)
 
-    def _take(self, record: Record, batch: Batch) -> None:
+    def _take(self, record: Record, waiting: _Waiting) -> None:
+        batch = waiting.batch
         place = RecordPlace(self._topic_ids[record.topic], record.topic, record.partition, record.offset)
         if record.topic == JOBS:
             batch.jobs.append(self._job_change(record, place))
@@ -162,7 +168,9 @@ class SinkHandler:
             reason = "expected a message, got a tombstone"
             raise BadMessage(reason)
         elif record.topic == POSES:
-            batch.events.append(event_rows(self._codec.decode(record.value, PoseEvent)))
+            event = self._codec.decode(record.value, PoseEvent)
+            batch.events.append(event_rows(event))
+            self._traces.taken(waiting.unstored, record, event)
         else:
             batch.statuses.append(status_row(self._codec.decode(record.value, StatusEvent), place))
 

@@ -29,6 +29,12 @@ class SinkMetrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0),
             registry=registry,
         )
+        self.row_age_s = Histogram(
+            "posestream_sink_row_age_seconds",
+            "Since a frame was published, when its row was committed",
+            buckets=(0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0),
+            registry=registry,
+        )
         self.database_failures = Counter(
             "posestream_sink_database_failures", "Batches that Postgres did not take at first", registry=registry
         )

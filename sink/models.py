@@ -75,7 +75,10 @@ class PoseEventRow(Base):
         captured_ns: Exact, nanoseconds since the Unix epoch.
         stage_s: Stage name to seconds.
         skipped_first: With ``skipped_last`` the frames skipped just before, both included; null for none.
-        stored_at: When the row was written.
+        stored_at: When the transaction that wrote the row began.
+        received_ns: When a worker took the frame; null in events from before it was kept, as the next one.
+        started_ns: When its handling began.
+        capture_clock: repeated, backwards or jumped where the time of capture does not follow on the frame before.
     """
 
     __tablename__ = "pose_events"
@@ -101,6 +104,9 @@ class PoseEventRow(Base):
     skipped_first: Mapped[int | None]
     skipped_last: Mapped[int | None]
     stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    received_ns: Mapped[int | None]
+    started_ns: Mapped[int | None]
+    capture_clock: Mapped[str] = mapped_column(server_default="")
 
 
 class ObjectPoseRow(Base):

@@ -17,7 +17,7 @@ Row = tuple[Value, ...]
 EVENT_COLUMNS = (
     *("captured_at", "job_id", "run_id", "seq", "captured_ns", "published_ns", "produced_ns"),
     *("estimator", "estimator_version", "weights_digest", "frame_of_reference", "traceparent"),
-    *("stage_s", "skipped_first", "skipped_last"),
+    *("stage_s", "skipped_first", "skipped_last", "received_ns", "started_ns", "capture_clock"),
 )
 OBJECT_COLUMNS = (
     *("captured_at", "job_id", "run_id", "seq", "object_id"),
@@ -69,7 +69,8 @@ def event_rows(event: PoseEvent) -> EventRows:
         for name in ("estimator", "estimator_version", "weights_digest", "frame_of_reference", "traceparent")
     ]
     times = (event.captured_ns, event.published_ns, event.produced_ns)
-    row = (*key, *times, *about, _stages(event.stage_s), *_range(event.skipped))
+    later = (event.received_ns, event.started_ns, _text("capture_clock", event.capture_clock))
+    row = (*key, *times, *about, _stages(event.stage_s), *_range(event.skipped), *later)
     objects = [(*key, *_object_row(name, estimate)) for name, estimate in event.estimates.items()]
     return EventRows(row, tuple(objects))
 

@@ -99,7 +99,12 @@ class _Sink:
 
     def _store(self, store: Store) -> None:
         handler = SinkHandler(self._codec, store, partial(topic_ids, self._settings.kafka), self._metrics)
-        loop_settings = LoopSettings(self._settings.group, TOPICS, flush_interval_s=self._settings.flush_s)
+        loop_settings = LoopSettings(
+            self._settings.group,
+            TOPICS,
+            flush_interval_s=self._settings.flush_s,
+            dead_letter_limit=self._settings.dead_letter_limit,
+        )
         loop = Loop(KafkaBroker(self._settings.kafka), handler, loop_settings)
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))

@@ -21,6 +21,9 @@ class SinkSettings(BaseSettings):
     port: int = Field(8080, ge=0, le=65535, description="its port; 0 takes a free one")
     write: bool = Field(True, description="store events; without, only page, websocket and HTTP")
     flush_s: float = Field(0.2, gt=0, le=10, description="how often rows are written, at least")
+    dead_letter_limit: int = Field(
+        6000, ge=0, description="more dead letters within a minute stop the sink with exit code 3; 0: no limit"
+    )
 
     @field_validator("host")
     @classmethod

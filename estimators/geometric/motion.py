@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 _DAMPING = 0.9
 _LONGEST_S = 0.5  # after a longer pause the velocity says nothing
 _USUAL_S = 1 / 30
+_LEAST_S = 0.001  # faster than any camera: its clock does not say, and a velocity over it would be absurd
 _LARGEST_TURN_RAD = 0.6
 
 
 def gap_s(before_ns: int, now_ns: int) -> float:
     """Seconds between two frames; one thirtieth where the clock does not say."""
     gap = (now_ns - before_ns) * 1e-9
-    return gap if before_ns > 0 and gap > 0 else _USUAL_S
+    return gap if before_ns > 0 and gap >= _LEAST_S else _USUAL_S
 
 
 def predict(placement: Placement, memory: "Memory", seconds: float, damping: float = _DAMPING) -> Placement:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
 
 from schemas import Camera, JobObject, Pose, PosestreamError
 from schemas.arrays import Array
@@ -49,7 +50,7 @@ class Source(Protocol):
         rate_hz: Pictures a second by its own clock.
         depth_unit_m: Metres in one step of its depth images.
         objects: What it knows of the objects in it; () where it knows nothing.
-        frame_count: Pictures in all, damaged ones included; a video may end before it.
+        frame_count: Pictures in all, damaged ones included; a video may end before it; 0 for a camera: it has no end.
     """
 
     name: str
@@ -77,4 +78,47 @@ class Source(Protocol):
 
     def image_id(self, seq: int) -> int:
         """The number under which picture ``seq`` stands in its recording (BOP's im_id)."""
+        ...
+
+
+class SourceState(StrEnum):
+    """What a live source does."""
+
+    PLAYING = "playing"
+    """Pictures come, and they live."""
+    AWAY = "away"
+    """No pictures come; it is asked again and again."""
+    FROZEN = "frozen"
+    """The same picture comes again and again."""
+    BLACK = "black"
+    """Black pictures come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a live source says between two pictures.
+
+    Attributes:
+        state: What it does.
+        text: One line for people, to be published; "" only gives its reader a turn while no picture comes.
+        tries: Connections that failed since the last notice.
+        passed_over: Pictures that nobody took in time, since the last notice; they have no numbers.
+    """
+
+    state: SourceState
+    text: str = ""
+    tries: int = 0
+    passed_over: int = 0
+
+
+@runtime_checkable
+class LiveSource(Protocol):
+    """A ``Source`` whose pictures are of now, whatever number they are asked from."""
+
+    def watched(self, start: int = 0) -> Iterator[Shot | Notice]:
+        """As ``Source.shots``, with notices between the pictures, ten a second at least while none comes."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the camera; waits for a read that is under way. To be called before the process ends."""
         ...

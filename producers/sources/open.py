@@ -13,6 +13,10 @@ video:FILE?intrinsics=FILE[&...]   a video file
     files (smaller ones of the same shape are enlarged), mesh=FILE with unit=METRES and object=ID, mask=FILE of the
     first picture
 mcap:FILE[?from=TIME&to=TIME&speed=N]   a recording of posestream record, with its times of capture, masks and objects
+rtsp://HOST/PATH, http://HOST/PATH (and with s: MJPEG or what FFmpeg reads), usb:0 or usb:/dev/video0   a camera
+    options: intrinsics, mesh, unit, object and mask as above; timeout=S without a picture (10), retry=S between tries
+    at most (30), freeze=S (5), black=S (1), buffer=N pictures (2); usb: size=WxH, rate=HZ; the others: query=, what
+    belongs behind the address's own question mark, with %26 for an ampersand
 synthetic:[?frames=N&seed=N&level=easy|medium|hard&size=WxH&rate=HZ]   a rendered carton over a table
 A folder's path alone is read as bop:PATH.\
 """
@@ -29,6 +33,19 @@ def open_source(text: str) -> Source:
         msg = f"source {text!r}: expected a scheme among {', '.join(_OPENERS)}, got {address.scheme!r}"
         raise SourceError(msg)
     return _OPENERS[address.scheme](address)
+
+
+def open_recording(text: str) -> Source:
+    """As ``open_source``, for those who read to the end.
+
+    Raises:
+        SourceError: As ``open_source``; or it is a camera, which has no end.
+    """
+    source = open_source(text)
+    if not source.frame_count:
+        msg = f"{source.name}: expected a recording, a camera has no end; posestream produce streams it"
+        raise SourceError(msg)
+    return source
 
 
 def _bop(address: Address) -> Source:
@@ -55,6 +72,12 @@ def _mcap(address: Address) -> Source:
     return McapSource(address)
 
 
+def _camera(address: Address) -> Source:
+    from producers.sources.camera.source import CameraSource
+
+    return CameraSource(address)
+
+
 def _synthetic(address: Address) -> Source:
     from producers.sources.synthetic import SyntheticSource  # compiles the renderer: only who needs it waits
 
@@ -66,5 +89,6 @@ _OPENERS: dict[str, Callable[[Address], Source]] = {
     "images": _images,
     "video": _video,
     "mcap": _mcap,
+    **dict.fromkeys(("rtsp", "rtsps", "http", "https", "usb"), _camera),
     "synthetic": _synthetic,
 }

@@ -1,5 +1,6 @@
 """Addresses of sources: ``scheme:place?option=value&option=value``."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,15 +8,17 @@ from urllib.parse import unquote
 
 from producers.sources.base import SourceError
 
+_PASSWORD = re.compile(r"(//[^/@:\s]*:)[^/\s]*@")
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
     """A parsed address.
 
     Attributes:
-        text: As it was given.
+        text: As it was given, with *** for a password: it is told on topics and in logs.
         scheme: Before the first colon.
-        place: A path; "" where the scheme needs none.
+        place: A path, or what follows ``http:``; "" where the scheme needs none.
         options: After the question mark.
     """
 
@@ -66,18 +69,19 @@ def parse_address(text: str) -> Address:
     Raises:
         SourceError: No scheme before a colon, or an option without a value.
     """
+    shown = _PASSWORD.sub(r"\1***@", text)
     scheme, colon, rest = text.partition(":")
     if not colon and Path(text.partition("?")[0]).is_dir():
         scheme, colon, rest = "bop", ":", text
     if not colon or not scheme.isalnum():
-        msg = f"source {text!r}: expected SCHEME:PLACE, for example bop:recordings/desk or synthetic:"
+        msg = f"source {shown!r}: expected SCHEME:PLACE, for example bop:recordings/desk or synthetic:"
         raise SourceError(msg)
     place, _, query = rest.partition("?")
     options: dict[str, str] = {}
     for pair in query.split("&") if query else []:
         name, equals, value = pair.partition("=")
         if not name or not equals or name in options:
-            msg = f"source {text!r}: expected options as name=value&name=value, each once, got {query!r}"
+            msg = f"source {shown!r}: expected options as name=value&name=value, each once"
             raise SourceError(msg)
         options[name] = unquote(value)
-    return Address(text, scheme, place, options)
+    return Address(shown, scheme, place, options)

@@ -8,12 +8,15 @@ _SAME = (
     *("job_id", "run_id", "seq", "captured_ns", "published_ns", "produced_ns"),
     *("estimator", "estimator_version", "weights_digest", "frame_of_reference", "traceparent"),
 )
+_SINCE = ("received_ns", "started_ns", "capture_clock")
+"""Not in events of older recordings."""
+
 _TRACK_SAME = ("job_id", "run_id", "seq", "owner_epoch", "prompt_offset")
 
 
 def event_to(event: PoseEvent) -> Avro:
     """The record of an event; memory is left out."""
-    return {name: getattr(event, name) for name in _SAME} | {
+    return {name: getattr(event, name) for name in (*_SAME, *_SINCE)} | {
         "estimates": estimates_to(event.estimates, memory=False),
         "stage_s": dict(event.stage_s),
         "skipped": range_to(event.skipped),
@@ -24,6 +27,7 @@ def event_from(record: Avro) -> PoseEvent:
     """The event of a record."""
     return PoseEvent(
         **{name: record[name] for name in _SAME},
+        **{name: record[name] for name in _SINCE if name in record},
         estimates=estimates_from(record["estimates"]),
         stage_s=record["stage_s"],
         skipped=range_from(record["skipped"]),

@@ -32,14 +32,23 @@ from tests.integration.consumers_fake_worker import ChainEstimator
 FRAMES = frames_topic("default")
 CAMERA = Camera(16, 12, 10.0, 10.0, 8.0, 6.0)
 GROUP = "workers.default"
+TRACE = f"00-{'ab' * 16}-{'cd' * 8}-01"
 
 
-def frame(job_id: str, seq: int, run_id: str = "run", value: int | None = None, mask_px: int = 0) -> Frame:
-    """A frame whose colour is its seq unless said otherwise."""
+def frame(
+    job_id: str,
+    seq: int,
+    run_id: str = "run",
+    value: int | None = None,
+    mask_px: int = 0,
+    captured_ns: int | None = None,
+) -> Frame:
+    """A frame whose colour is its seq, and its time of capture that many microseconds, unless said otherwise."""
     rgb = np.full((12, 16, 3), seq % 200 if value is None else value, np.uint8)
     mask = np.zeros((12, 16), np.bool_)
     mask.flat[:mask_px] = True
-    return Frame(job_id, run_id, seq, seq * 1000, CAMERA, rgb, masks={"cube": mask} if mask_px else None)
+    at_ns = seq * 1000 if captured_ns is None else captured_ns
+    return Frame(job_id, run_id, seq, at_ns, CAMERA, rgb, masks={"cube": mask} if mask_px else None)
 
 
 class AtOnce(Executor):
@@ -82,7 +91,7 @@ class Worker:
             executor=None if beside else AtOnce(),
         )
         loop = LoopSettings(GROUP, (FRAMES,), poll_s=0.0, flush_interval_s=self.settings.flush_s)
-        self.loop = Loop(world.broker, self.handler, loop, clock=lambda: world.now_s)
+        self.loop = Loop(world.broker, self.handler, loop, clock=lambda: world.now_s, on_commit=self.handler.committed)
         self.loop.join()
         self._world = world
 
@@ -116,7 +125,7 @@ class World:
 
     def put(self, topic: str, number: int, key: str, value: Any) -> None:
         data = value if value is None or isinstance(value, bytes) else self.codec.encode(topic, value)
-        self._producer.send(Partition(topic, number), key.encode(), data, (("traceparent", b"00-aa-bb-01"),))
+        self._producer.send(Partition(topic, number), key.encode(), data, (("traceparent", TRACE.encode()),))
 
     def job(self, job_id: str = "a", number: int = 0, mode: Mode = Mode.ALL, **fields: Any) -> Job:
         same = {"objects": (JobObject("cube", "cube.ply"),), "estimator": "chain"}

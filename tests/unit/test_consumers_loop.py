@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pytest
 
 from consumers.broker import Partition, Position, Record
+from consumers.deadletter import TooManyDeadLetters
 from consumers.loop import Handled, Loop, LoopSettings, Refused, stop_on_signals
 from consumers.memory import MemoryBroker
 from schemas import BadMessage, Overloaded
@@ -283,3 +284,22 @@ def test_signals_ask_for_a_stop_and_are_put_back_afterwards(number: signal.Signa
         os.kill(os.getpid(), number)
         assert stop.wait(5)
     assert signal.getsignal(number) is before
+
+
+def test_too_many_dead_letters_in_a_minute_stop_the_loop_and_commit_nothing_after_it(broker: MemoryBroker) -> None:
+    notes, clock_s = Notes(), [0.0]
+    notes.refuse = {b"bad"}
+    settings = LoopSettings(GROUP, (TOPIC,), poll_s=0.0, flush_interval_s=0.0, dead_letter_limit=2)
+    loop = Loop(broker, notes, settings, clock=lambda: clock_s[0])
+    loop.join()
+    for now_s in (0.0, 59.0, 60.0):  # the first is a minute old when the third comes
+        clock_s[0] = now_s
+        put(broker, b"bad")
+        loop.step()
+    assert committed(broker) == 3
+    put(broker, b"bad")
+    clock_s[0] = 118.9
+    with pytest.raises(TooManyDeadLetters, match=r"more than 2 .* stopped at frames.default\[0\]@3: decode: cannot"):
+        loop.run(threading.Event())
+    assert committed(broker) == 3
+    assert len(broker.records(Partition(dlq_topic(TOPIC), 0))) == 3

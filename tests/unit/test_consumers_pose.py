@@ -17,7 +17,7 @@ from schemas import (
     Track,
 )
 from schemas.topics import POSES, PROMPTS, TRACKS, dlq_topic
-from tests.unit.consumers_world import FRAMES, Worker, World, frame, poses
+from tests.unit.consumers_world import FRAMES, TRACE, Worker, World, frame, poses
 
 
 @pytest.fixture
@@ -49,11 +49,12 @@ def test_an_event_says_where_it_comes_from_and_what_took_how_long(world: World) 
     (event,) = world.events()
     (record,) = world.broker.records(Partition(POSES, 0))
     assert record.key == b"a"
-    assert dict(record.headers)["traceparent"] == b"00-aa-bb-01"
+    assert dict(record.headers)["traceparent"] == TRACE.encode()
     assert event.event_id == "a/run/0"
-    assert (event.estimator, event.estimator_version, event.traceparent) == ("chain", "1", "00-aa-bb-01")
+    assert (event.estimator, event.estimator_version, event.traceparent) == ("chain", "1", TRACE)
     assert event.published_ns == 1_000_000_000_000
     assert event.produced_ns == 1_000_010_000_000
+    assert (event.received_ns, event.started_ns) == (1_000_010_000_000, 1_000_010_000_000)
     assert {"transport", "queue", "decode", "register"} <= set(event.stage_s)
     assert event.estimates["cube"].memory is None
 
@@ -249,5 +250,22 @@ def test_metrics_tell_frames_age_scores_and_registrations(world: World) -> None:
     assert value("posestream_worker_frames_processed_total", {"job": "a"}) == 2
     assert value("posestream_worker_score", {"job": "a", "object": "cube"}) == 0.5
     assert value("posestream_worker_registrations_total", {"job": "a", "object": "cube"}) == 1
-    assert value("posestream_worker_frame_age_seconds_count") == 2
+    for at in ("start", "end", "commit"):
+        assert value("posestream_worker_frame_age_seconds_count", {"job": "a", "at": at}) == 2
     assert value("posestream_worker_stage_seconds_count", {"stage": "track"}) == 1
+
+
+def test_frames_of_a_job_that_was_made_too_late_are_told_and_answered_when_they_come_back(world: World) -> None:
+    worker = Worker(world)
+    world.frames(*(frame("a", seq) for seq in range(3)))
+    worker.rounds(3)
+    (letters,) = (world.broker.records(Partition(dlq_topic(FRAMES), 0)),)
+    assert len(letters) == 3
+    told = [(one.frames, one.reason) for one in world.statuses(StatusKind.SKIPPED)]
+    assert [frames for frames, _ in told] == [SeqRange(0, 2)]
+    assert told[0][1].startswith("dead-lettered: job a: not in topic jobs")
+    world.job()
+    world.frames(frame("a", 0), frame("a", 1), frame("a", 2), frame("a", 3))
+    worker.rounds(8)
+    assert world.seqs() == [0, 1, 2, 3]
+    assert world.statuses(StatusKind.GAP) == []

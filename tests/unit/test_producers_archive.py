@@ -22,6 +22,7 @@ from schemas import Camera, Estimate, Frame, Job, JobObject, Pose, PoseEvent, St
 from schemas.codec import FrameHeader
 from schemas.images import FrameEncoding
 from schemas.pictures import encoded
+from schemas.records.results import event_from, event_to
 
 CAMERA = Camera(32, 24, 40.0, 41.0, 15.5, 11.25)
 JOB = Job("bench", (JobObject("mug", "/meshes/mug.ply", 0.001),), estimator="geometric", options={"off": "turns"})
@@ -137,6 +138,14 @@ def test_answers_are_kept_whole(tmp_path: Path) -> None:
     assert (kept.event_id, kept.estimator, kept.produced_ns) == ("bench/run-1/0", "geometric", START_NS + 2)
     assert kept.estimates["mug"].score == 0.75
     assert kept.estimates["cup"].state is State.LOST
+
+
+def test_answers_of_older_recordings_are_read_too() -> None:
+    new = event_to(replace(event(0), received_ns=3, started_ns=4, capture_clock="jumped"))
+    assert event_from(json.loads(json.dumps(new))).capture_clock == "jumped"
+    old = {name: value for name, value in new.items() if name not in ("received_ns", "started_ns", "capture_clock")}
+    kept = event_from(json.loads(json.dumps(old)))
+    assert (kept.event_id, kept.received_ns, kept.started_ns, kept.capture_clock) == ("bench/run-1/0", None, None, "")
 
 
 def test_a_file_cut_anywhere_gives_whole_frames_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,10 @@ def test_a_wrong_option_is_named(recording: Path, query: str, reason: str) -> No
     ("address", "reason"),
     [
         ("desk", "expected SCHEME:PLACE"),
-        ("rtsp:camera", "expected a scheme among bop, images, video, mcap, synthetic, got 'rtsp'"),
+        (
+            "ftp:camera",
+            "expected a scheme among bop, images, video, mcap, rtsp, rtsps, http, https, usb, synthetic, got 'ftp'",
+        ),
         ("bop:/nowhere", "expected a folder with rgb/ and scene_camera.json, found none"),
         ("synthetic:?level=insane", "expected level to be one of easy, medium, hard"),
         ("synthetic:?size=big", "expected size as WIDTHxHEIGHT"),

@@ -1,0 +1,1 @@
+"""Cameras: streams by address and devices at this machine, which fail and come back."""
