@@ -49,7 +49,6 @@ def run_worker(
 
         places = (settings.weights, settings.device, settings.precision, settings.renderer)
         loader = partial(load, resources=Resources(settings.threads, *places))
-    loader = _with_first(loader, settings.estimator)
     exactly_once = settings.delivery == "exactly_once"
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
@@ -76,18 +75,12 @@ def run_worker(
             metrics.lag.labels(str(partition)).set(behind)
 
     try:
+        if settings.estimator:
+            handler.load(settings.estimator)
         with _served(metrics.registry, settings.metrics_port):
             Loop(broker, handler, loop_settings, on_lag=on_lag, on_commit=handler.committed).run(stop)
     finally:
         handler.close()
-
-
-def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str], Estimator]:
-    """The loader, with one estimator loaded already; with none where the name is empty."""
-    if not name:
-        return loader
-    first = {name: loader(name)}
-    return lambda wanted: first.pop(wanted, None) or loader(wanted)
 
 
 @contextmanager

@@ -52,6 +52,7 @@ class World:
         self.pool = f"p{uuid.uuid4().hex[:8]}"
         self.kafka, self.registry, self._folder = kafka, registry, folder
         self.broker = KafkaBroker(kafka)
+        self._admin = AdminClient({"bootstrap.servers": kafka})
         self.codec = shared_codec(registry)
         self.broker.ensure_topics(specs([], DEFAULT_PARTITIONS))  # shared with all tests: as the product makes them
         self.broker.ensure_topics(specs([self.pool], PARTITIONS))
@@ -115,13 +116,11 @@ class World:
 
     def assignments(self) -> list[int]:
         """How many partitions each member of the group holds."""
-        admin = AdminClient({"bootstrap.servers": self.kafka})
-        (future,) = admin.describe_consumer_groups([f"workers.{self.pool}"]).values()
+        (future,) = self._admin.describe_consumer_groups([f"workers.{self.pool}"]).values()
         return sorted(len(member.assignment.topic_partitions) for member in future.result(10).members)
 
     def group_type(self) -> str:
-        admin = AdminClient({"bootstrap.servers": self.kafka})
-        (future,) = admin.describe_consumer_groups([f"workers.{self.pool}"]).values()
+        (future,) = self._admin.describe_consumer_groups([f"workers.{self.pool}"]).values()
         return future.result(10).type.name.lower()
 
     def logs(self) -> str:
