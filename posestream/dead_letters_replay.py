@@ -26,6 +26,7 @@ _log = logging.getLogger("posestream")
 
 _TRANSACTIONAL_ID = "posestream-dlq-replay"  # one for all: a second replay takes the first one's place, whole
 _BATCH = 100
+_BATCH_BYTES = 32 * 1024 * 1024
 _TIMEOUT_S = 30.0
 _FRAMES = frames_topic("x")[:-1]
 
@@ -171,16 +172,17 @@ class Replay:
 
 
 class _Sender:
-    """Sends records with their markers, a hundred in a transaction."""
+    """Sends records with their markers, at most a hundred and about 32 MiB in a transaction."""
 
     def __init__(self, kafka: str) -> None:
-        self._waiting = 0
+        self._waiting: list[tuple[Record, DeadLetter]] = []
+        self._bytes = 0
         self._producer = Producer(
             {
                 "bootstrap.servers": kafka,
                 "transactional.id": _TRANSACTIONAL_ID,
                 "message.max.bytes": MAX_RECORD_BYTES,
-                "queue.buffering.max.kbytes": _BATCH * MAX_RECORD_BYTES // 1024,
+                "queue.buffering.max.kbytes": 4 * _BATCH_BYTES // 1024,
                 "linger.ms": 5,
                 "retry.backoff.ms": 5,
                 "compression.type": "zstd",
@@ -190,19 +192,25 @@ class _Sender:
         self._producer.init_transactions(_TIMEOUT_S)
 
     def send(self, record: Record, letter: DeadLetter) -> None:
+        """Send it soon: a transaction is open only while its records are handed over, for readers wait for its end."""
+        self._waiting.append((record, letter))
+        self._bytes += letter.size_bytes
+        if len(self._waiting) == _BATCH or self._bytes >= _BATCH_BYTES:
+            self.commit()
+
+    def commit(self) -> None:
+        """Send all that waits."""
         if not self._waiting:
-            self._producer.begin_transaction()
+            return
+        self._producer.begin_transaction()
+        for record, letter in self._waiting:
+            self._produce(record, letter)
+        self._producer.commit_transaction(_TIMEOUT_S)
+        self._waiting, self._bytes = [], 0
+
+    def _produce(self, record: Record, letter: DeadLetter) -> None:
         to = letter.source
         headers: list[tuple[str, str | bytes | None]] = [*original_headers(record)]
         self._producer.produce(to.topic, record.value, record.key, to.number, headers=headers)
         marker: list[tuple[str, str | bytes | None]] = [(REPLAYED, str(letter.offset).encode())]
         self._producer.produce(letter.at.topic, None, record.key, letter.at.number, headers=marker)
-        self._waiting += 1
-        if self._waiting == _BATCH:
-            self.commit()
-
-    def commit(self) -> None:
-        """Make what was sent visible."""
-        if self._waiting:
-            self._producer.commit_transaction(_TIMEOUT_S)
-            self._waiting = 0

@@ -143,13 +143,13 @@ def test_a_replay_that_was_killed_in_a_transaction_sends_nothing_twice(desk: Des
     script.write_text(
         "import os, sys\n"
         "from posestream import dead_letters_replay as replays\n"
-        "send = replays._Sender.send\n"
+        "produce = replays._Sender._produce\n"
         "def dying(self, record, letter):\n"
-        "    send(self, record, letter)\n"
+        "    produce(self, record, letter)\n"
         "    if record.value == bytes([120]):\n"  # in the second transaction
         "        self._producer.flush(10)\n"
         "        os._exit(137)\n"
-        "replays._Sender.send = dying\n"
+        "replays._Sender._produce = dying\n"
         "from posestream.__main__ import main\n"
         "main()\n"
     )

@@ -61,8 +61,8 @@ def test_one_trace_goes_from_the_frame_to_its_row(stack: Addresses, database: st
     for span in told["spans"]:
         spans.setdefault(span["trace"], []).append(span)
     of_frames = {trace for _, trace in headers(stack, frames_topic(pool), pool)}
-    assert {trace[3:35] for trace in of_frames} == spans.keys()
-    assert len(spans) == FRAMES
+    assert len(of_frames) == FRAMES
+    assert {trace[3:35] for trace in of_frames} <= spans.keys()  # the sink stores what other tests left, too
     for seq, traceparent in told["rows"]:
         assert traceparent in of_frames
         check_way(spans[traceparent[3:35]], seq)

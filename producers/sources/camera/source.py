@@ -25,7 +25,7 @@ _GRACE_S = 1.0  # the back end's own limit is given the first word
 _STEADY_S = 10.0  # a connection that lasted so long was a good one
 _HANGS_S = 60.0
 _BURST_S = 1.0  # a new connection brings what the server kept, all at once
-_OWN = ("query", "size", "rate", "timeout", "retry", "freeze", "black", "buffer")
+_OWN = ("timeout", "retry", "freeze", "black", "buffer")
 
 
 @dataclass(slots=True)
@@ -52,7 +52,8 @@ class CameraSource:
     """
 
     def __init__(self, address: Address, connect: Callable[[], Video] | None = None) -> None:
-        address.only(*_OWN, *(name for name in OPTIONS if name != "depth"))
+        kind = ("size", "rate") if address.scheme == "usb" else ("query",)
+        address.only(*kind, *_OWN, *(name for name in OPTIONS if name != "depth"))
         self.name = address.text
         self._timeout_s = address.number("timeout", 10.0)
         self._room = address.whole("buffer", 2, 1)
