@@ -118,6 +118,7 @@ class PoseHandler:
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Say the last words about these partitions and forget them."""
+        self._failpoints.passed("in_revoke")
         try:
             self._gaps.report_now(partitions)
             self._producer.flush(_LAST_WORDS_S)

@@ -1,0 +1,224 @@
+"""A running installation that faults strike: cameras, workers in both modes of delivery, and a sink."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from consumers.kafka import KafkaBroker
+from posestream.jobs import JobBook
+from schemas import Estimates, Frame, Job, Mode
+from schemas.codec import Codec
+from schemas.topics import dlq_topic, frames_topic, specs
+from tests.chaos.chaos_camera import OBJECTS
+from tests.chaos.checker import Anomaly, Expected, check
+from tests.chaos.crew import ROOT, Member
+from tests.chaos.log import Log
+from tests.chaos.reading import PARTITIONS, Topics, count_rows, pose_crc, read_tables
+from tests.chaos.servers import Servers
+from tests.chaos.verdict import Form, Struck, Verdict
+from tests.integration.consumers_fake_worker import ChainEstimator
+
+WORKER = str(ROOT / "tests" / "integration" / "consumers_fake_worker.py")
+CAMERA = str(ROOT / "tests" / "chaos" / "chaos_camera.py")
+SESSION_S = 2.0
+_SETTLE_S = 120.0
+_POLL_S = 0.05
+
+
+@dataclass(slots=True)
+class Lane:
+    """A pool with one mode of delivery: its jobs and its workers."""
+
+    delivery: str
+    pool: str
+    jobs: list[Job] = field(default_factory=list[Job])
+    workers: list[Member] = field(default_factory=list[Member])
+
+
+class World:
+    """Everything of one run; closed at its end.
+
+    Args:
+        servers: That run already.
+        folder: For logs.
+        form: Seed and length.
+        run: The name of the run.
+        kafka: Where workers find the broker; as the servers say if empty.
+    """
+
+    def __init__(self, servers: Servers, folder: Path, form: Form, run: str, kafka: str = "") -> None:
+        self.servers, self.form, self.verdict = servers, form, Verdict(run, form.seed, form.long)
+        self.rng = random.Random(f"{run} {form.seed}")
+        self.addresses = servers.addresses
+        self.codec = Codec(self.addresses.registry)
+        self.lanes: list[Lane] = []
+        self._folder = folder
+        self._kafka = kafka or self.addresses.kafka
+        self._environment = self.addresses.as_environment() | {"POSESTREAM_LOG": "info"}
+        self._members: list[Member] = []
+        self._topics: Topics | None = None
+        self.sink = self._member("sink", ["-m", "posestream", "sink", "--port", "0"], {})
+        self.camera: Member | None = None
+        self._frames: dict[str, int] = {}
+
+    def lane(self, delivery: str, jobs: int = 2, mode: Mode = Mode.ALL) -> Lane:
+        """A pool and its jobs, without workers."""
+        pool = f"p{uuid.uuid4().hex[:8]}"
+        broker = KafkaBroker(self.addresses.kafka)
+        broker.ensure_topics(specs([pool], PARTITIONS))
+        book = JobBook(broker, self.codec, PARTITIONS)
+        made = Lane(delivery, pool)
+        for number in range(jobs):
+            job = Job(f"{pool}-{number}", OBJECTS, pool=pool, mode=mode, estimator="chain")
+            made.jobs.append(book.create(job))
+        self.lanes.append(made)
+        return made
+
+    def worker(self, lane: Lane, call_s: float = 0.002, **settings: object) -> Member:
+        """One more worker of a lane."""
+        given = {"KAFKA": self._kafka, "POOL": lane.pool, "DELIVERY": lane.delivery, "THREADS": 1}
+        given |= {"SESSION_TIMEOUT_MS": int(SESSION_S * 1000)} | {name.upper(): one for name, one in settings.items()}
+        environment = {f"POSESTREAM_{name}": str(value) for name, value in given.items()}
+        name = f"worker-{lane.delivery}-{len(self._members)}"
+        lane.workers.append(self._member(name, [WORKER, str(call_s)], environment))
+        return lane.workers[-1]
+
+    def film(self, rate_hz: float) -> None:
+        """Start the cameras of all jobs."""
+        names = [job.id for lane in self.lanes for job in lane.jobs]
+        self.camera = self._member("camera", [CAMERA, str(rate_hz), *names], {})
+
+    def discard(self, lane: Lane, worker: Member) -> None:
+        """A worker that is gone and is not to come back."""
+        lane.workers.remove(worker)
+        self._members.remove(worker)
+        worker.close()
+
+    def tend(self) -> None:
+        """Start again what ended, and read what is new in the topics."""
+        for member in self._members:
+            if reason := member.again():
+                self.verdict.died.append(reason)
+        if self._topics is None:
+            self._topics = self._reader()
+        self._topics.read(_POLL_S)
+
+    def answered(self, job: Job) -> int:
+        """How many frames of a job readers have seen an answer to."""
+        assert self._topics
+        return len({event.seq for event in self._topics.log(job.id).events})
+
+    def until(self, done: Callable[[], bool], what: str, limit_s: float = _SETTLE_S) -> None:
+        """Tend until something holds."""
+        deadline_s = time.monotonic() + limit_s
+        while not done():
+            self.tend()
+            assert time.monotonic() < deadline_s, f"{what}: not within {limit_s:.0f} s; {self._state()}"
+
+    def hold(self, seconds: float) -> None:
+        """Tend for so long."""
+        until_s = time.monotonic() + seconds
+        while time.monotonic() < until_s:
+            self.tend()
+
+    def progress(self, frames: int, jobs: list[Job] | None = None) -> None:
+        """Tend until each job has so many more answers."""
+        self.tend()
+        wanted = {j.id: self.answered(j) + frames for j in jobs or [j for lane in self.lanes for j in lane.jobs]}
+        known = {job.id: job for lane in self.lanes for job in lane.jobs}
+        self.until(lambda: all(self.answered(known[name]) >= count for name, count in wanted.items()), "progress")
+
+    def struck(self, name: str, at_s: float) -> None:
+        """Note a fault that is healed now."""
+        self.verdict.faults.append(Struck(name, at_s, self.verdict.now_s()))
+
+    def settle(self) -> None:
+        """End the cameras, wait until every frame is answered and stored, or for a time."""
+        assert self.camera
+        assert self.camera.leave() == 0, self.camera.tail()
+        self._members.remove(self.camera)
+        self._frames = json.loads(self.camera.log.read_text().splitlines()[-1])
+        self.verdict.figures["frames"] = dict(self._frames)
+        deadline_s = time.monotonic() + _SETTLE_S
+        while not self._settled() and time.monotonic() < deadline_s:
+            self.tend()
+
+    def judge(self, **rules: object) -> None:
+        """Check all jobs, write the verdict, and fail if it is not good."""
+        assert self._topics
+        self._topics.read_all()
+        reread = self._reader(whole=True)
+        reread.read_all()
+        for lane in self.lanes:
+            for job in lane.jobs:
+                self.verdict.anomalies[job.id] = self._check(lane, job, reread, rules)
+        self.verdict.figures["events"] = {j.id: len(reread.log(j.id).events) for lane in self.lanes for j in lane.jobs}
+        reread.close()
+        assert self.verdict.good, f"see {self.verdict.write()}: {self.verdict.died} {self.verdict.anomalies}"
+
+    def close(self) -> None:
+        """End all processes; a run that failed early leaves its verdict too."""
+        self.verdict.write()
+        for member in self._members:
+            member.close()
+        if self._topics:
+            self._topics.close()
+
+    def _member(self, name: str, command: list[str], environment: dict[str, str]) -> Member:
+        self._members.append(Member(name, command, self._environment | environment, self._folder))
+        return self._members[-1]
+
+    def _reader(self, *, whole: bool = False) -> Topics:
+        frames = [frames_topic(lane.pool) for lane in self.lanes]
+        letters = [dlq_topic(topic) for topic in frames]
+        names = ["poses", "status", *letters, *([*frames, "tracks"] if whole else [])]
+        return Topics(self.addresses.kafka, self.addresses.registry, names, keep_frames=whole)
+
+    def _settled(self) -> bool:
+        lanes = [(lane, job) for lane in self.lanes for job in lane.jobs]
+        if any(self.answered(job) < self._frames[job.id] for lane, job in lanes if job.mode is Mode.ALL):
+            return False
+        return all(count_rows(self.addresses.database, job.id) >= self.answered(job) for _, job in lanes)
+
+    def _check(self, lane: Lane, job: Job, topics: Topics, rules: dict[str, object]) -> list[Anomaly]:
+        log = topics.log(job.id)
+        read_tables(self.addresses.database, job.id, log)
+        run = log.sent[0].run if log.sent else ""
+        poses = self._uninterrupted(job, log, topics) if job.mode is Mode.ALL else {}
+        expected = Expected(
+            run,
+            self._frames[job.id],
+            frozenset(item.object_id for item in OBJECTS),
+            exactly_once=lane.delivery == "exactly_once",
+            all_frames=job.mode is Mode.ALL,
+            poses=poses,
+            **rules,
+        )
+        return check(log, expected) + self._aborted(job, log)
+
+    def _aborted(self, job: Job, log: Log) -> list[Anomaly]:
+        """What a reader saw during the faults and what lies there after them is the same."""
+        assert self._topics
+        seen = {(one.offset, one.seq) for one in self._topics.log(job.id).events}
+        there = {(one.offset, one.seq) for one in log.events}
+        return [Anomaly("lost", f"poses topic: seen once and gone: {sorted(seen - there)}")] if seen - there else []
+
+    def _uninterrupted(self, job: Job, log: Log, topics: Topics) -> dict[int, dict[str, int]]:
+        """The chain without Kafka over the frames as they lie in the topic."""
+        chain, prior, found = ChainEstimator(), {}, {}
+        for seq in sorted({one.seq for one in log.sent}):
+            frame = self.codec.decode(topics.frames[job.id, seq], Frame)
+            names = [item.object_id for item in OBJECTS]
+            prior: Estimates = chain.track([frame], [prior])[0] if prior else chain.register(frame, names)
+            poses = {name: one.cam_from_obj for name, one in prior.items()}
+            found[seq] = {n: pose_crc(p.rotation.ravel().tolist(), p.translation_m.tolist()) for n, p in poses.items()}
+        return found
+
+    def _state(self) -> str:
+        answers = {job.id: self.answered(job) for lane in self.lanes for job in lane.jobs}
+        tails = "\n".join(f"--- {member.name}: {member.tail()}" for member in self._members)
+        return f"answers {answers}, died {self.verdict.died}\n{tails}"
