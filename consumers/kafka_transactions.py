@@ -5,12 +5,13 @@ from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Headers, Ownership, Partition, Position, Record
-from consumers.kafka_consumer import KafkaConsumer, is_passing
+from consumers.kafka_consumer import KafkaConsumer
 from consumers.kafka_producer import KafkaProducer
+from consumers.kafka_records import is_passing
 from schemas import Overloaded
 
 _log = logging.getLogger("posestream.consumers")
@@ -159,7 +160,6 @@ class TransactionalConsumer(KafkaConsumer):
     def __init__(self, config: dict[str, Any], admin: AdminClient, producer: TransactionalProducer) -> None:
         super().__init__(config, admin)
         self._producer = producer
-        self._back: set[Partition] = set()  # told as lost, to be taken again
         self._committed = False  # since a revoke began
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
@@ -206,26 +206,3 @@ class TransactionalConsumer(KafkaConsumer):
             self._producer.broken = self._producer.broken or "the broker does not answer"
             return False
         return True
-
-    def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            super()._take(consumer, partitions)
-        except (Overloaded, TimeoutError):
-            if not self._producer.broken or self._ownership is None:
-                raise
-            taken = {Partition(item.topic, item.partition) for item in partitions}
-            self._ownership.lost(taken)
-            self._back |= taken
-            consumer.incremental_assign(partitions)  # ours for the group; they are taken when the broker answers
-
-    def _take_again(self, consumer: Consumer) -> None:
-        back, self._back = self._back, set()
-        assigned = {Partition(item.topic, item.partition) for item in consumer.assignment()}
-        again = [TopicPartition(p.topic, p.number) for p in sorted(back & assigned)]
-        try:
-            if again:
-                consumer.incremental_unassign(again)
-                self._take(consumer, again)
-        except KafkaException:
-            self._back |= back
-            raise

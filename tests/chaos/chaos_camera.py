@@ -39,7 +39,9 @@ class NoiseSource:
 
     def shots(self, start: int = 0) -> Iterator[Shot]:
         for seq in range(start, self.frame_count):
-            rgb = np.random.default_rng(seq).integers(0, 180, (48, 64, 3), np.uint8)  # the estimator's jokes begin at 249
+            rgb = np.random.default_rng(seq).integers(
+                0, 180, (48, 64, 3), np.uint8
+            )  # the estimator's jokes begin at 249
             yield Shot((seq - start) / self.rate_hz, rgb, np.full((48, 64), 0.5 + seq % 1000 / 1000, np.float32))
 
     def truth(self, _seq: int) -> Mapping[str, Pose]:

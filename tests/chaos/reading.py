@@ -52,18 +52,19 @@ class Topics:
         """Of dead-letter topics."""
         self.unreadable: list[tuple[str, int, int]] = []
         """(topic, partition, offset) of what is no message of ours."""
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": kafka,
-                "group.id": "chaos-checker",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                "isolation.level": "read_committed",
-                "reconnect.backoff.max.ms": 500,
-                "log_level": 0,  # a killed broker is no news here
-            }
-        )
+        config = {
+            "bootstrap.servers": kafka,
+            "group.id": "chaos-checker",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "reconnect.backoff.max.ms": 500,
+            "fetch.wait.max.ms": 50,
+            "log_level": 0,  # a killed broker is no news here
+        }
+        self._consumer = Consumer(config)
+        self._asker = Consumer(config)  # of ends: on the other's connection the answer waits behind a fetch
         self._places = [TopicPartition(topic, number, 0) for topic in topics for number in range(PARTITIONS)]
         self._consumer.assign(self._places)
 
@@ -84,7 +85,7 @@ class Topics:
 
     def read_all(self) -> None:
         """Take everything up to where the topics end now."""
-        ends = {(p.topic, p.partition): self._consumer.get_watermark_offsets(p, _PATIENCE_S)[1] for p in self._places}
+        ends = {(p.topic, p.partition): self._asker.get_watermark_offsets(p, _PATIENCE_S)[1] for p in self._places}
         # read on from where it came to: an end behind which only markers of transactions were added is told anew
         self._consumer.assign([TopicPartition(*place, self._reached.pop(place, 0)) for place in ends])
         deadline_s = time.monotonic() + _PATIENCE_S
@@ -94,6 +95,7 @@ class Topics:
 
     def close(self) -> None:
         self._consumer.close()
+        self._asker.close()
 
     def _take(self, message: Message) -> None:
         topic, job, value = message.topic() or "", (message.key() or b"").decode(errors="replace"), message.value()

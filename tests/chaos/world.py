@@ -143,9 +143,11 @@ class World:
         self._members.remove(self.camera)
         self._frames = json.loads(self.camera.log.read_text().splitlines()[-1])
         self.verdict.figures["frames"] = dict(self._frames)
+        self.verdict.figures["filmed_until_s"] = self.verdict.now_s()
         deadline_s = time.monotonic() + _SETTLE_S
         while not self._settled() and time.monotonic() < deadline_s:
             self.tend()
+        self.verdict.figures["settled_at_s"] = self.verdict.now_s()
 
     def judge(self, **rules: object) -> None:
         """Check all jobs, write the verdict, and fail if it is not good."""
