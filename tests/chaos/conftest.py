@@ -62,7 +62,9 @@ def servers(request: pytest.FixtureRequest, stack_parent: Path, proxy: Callable[
 
 @pytest.fixture
 def world(servers: Servers, form: Form, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
+    """Workers reach the broker through the proxy where the test is marked so."""
     servers.up()
-    made = World(servers, tmp_path, form, request.node.name.removeprefix("test_"))
+    kafka = servers.far_kafka if request.node.get_closest_marker("far") else ""
+    made = World(servers, tmp_path, form, request.node.name.removeprefix("test_"), kafka)
     yield made
     made.close()

@@ -23,6 +23,8 @@ class Event:
     Attributes:
         poses: Object -> CRC-32 of its pose.
         skipped: Frames that it says were passed over before it.
+        published_ns: Of its frame.
+        registered: Whether an object was searched for afresh.
     """
 
     run: str
@@ -31,6 +33,13 @@ class Event:
     produced_ns: int
     poses: Mapping[str, int]
     skipped: Range | None = None
+    published_ns: int = 0
+    registered: bool = False
+
+    @property
+    def age_s(self) -> float:
+        """From publishing the frame to making the event."""
+        return (self.produced_ns - self.published_ns) / 1e9
 
 
 @dataclass(frozen=True, slots=True)

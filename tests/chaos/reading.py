@@ -110,14 +110,14 @@ class Topics:
         if record is None:
             self.unreadable.append((topic, number, offset))
         elif topic == "poses":
-            poses = {name: pose_crc(one["rotation"], one["translation_m"]) for name, one in record["estimates"].items()}
-            skipped = record["skipped"] and (record["skipped"]["first"], record["skipped"]["last"])
-            log.events.append(Event(record["run_id"], record["seq"], offset, record["produced_ns"], poses, skipped))
+            log.events.append(_event(record, offset))
         elif topic == "tracks":
             log.tracks.append(TrackRecord(record["run_id"], record["seq"], record["owner_epoch"], offset))
         elif topic == "status":
             if record["kind"] in ("skipped", "gap") and record["frames"]:
                 log.explained.append((record["run_id"], (record["frames"]["first"], record["frames"]["last"])))
+        elif record["seq"] < 0:
+            self.unreadable.append((topic, number, offset))
         else:
             log.sent.append(Sent(record["run_id"], record["seq"], offset))
             if self._keep_frames:
@@ -138,6 +138,15 @@ class Topics:
             with urllib.request.urlopen(f"{self._registry}/schemas/ids/{schema_id}", timeout=10) as answer:
                 self._schemas[schema_id] = fastavro.parse_schema(json.loads(json.load(answer)["schema"]))
         return self._schemas[schema_id]
+
+
+def _event(record: dict[str, Any], offset: int) -> Event:
+    estimates = record["estimates"]
+    poses = {name: pose_crc(one["rotation"], one["translation_m"]) for name, one in estimates.items()}
+    skipped = record["skipped"] and (record["skipped"]["first"], record["skipped"]["last"])
+    registered = any(one["state"] == "registered" for one in estimates.values())
+    times_ns = (record["produced_ns"], record["published_ns"])
+    return Event(record["run_id"], record["seq"], offset, times_ns[0], poses, skipped, times_ns[1], registered)
 
 
 def plain_address(database: str) -> str:

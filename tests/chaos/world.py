@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook
@@ -21,6 +22,9 @@ from tests.chaos.reading import PARTITIONS, Topics, count_rows, pose_crc, read_t
 from tests.chaos.servers import Servers
 from tests.chaos.verdict import Form, Struck, Verdict
 from tests.integration.consumers_fake_worker import ChainEstimator
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 WORKER = str(ROOT / "tests" / "integration" / "consumers_fake_worker.py")
 CAMERA = str(ROOT / "tests" / "chaos" / "chaos_camera.py")
@@ -64,19 +68,20 @@ class World:
         self.sink = self._member("sink", ["-m", "posestream", "sink", "--port", "0"], {})
         self.camera: Member | None = None
         self._frames: dict[str, int] = {}
+        self.letters: list[Message] = []
 
     def lane(self, delivery: str, jobs: int = 2, mode: Mode = Mode.ALL) -> Lane:
         """A pool and its jobs, without workers."""
-        pool = f"p{uuid.uuid4().hex[:8]}"
-        broker = KafkaBroker(self.addresses.kafka)
-        broker.ensure_topics(specs([pool], PARTITIONS))
-        book = JobBook(broker, self.codec, PARTITIONS)
-        made = Lane(delivery, pool)
-        for number in range(jobs):
-            job = Job(f"{pool}-{number}", OBJECTS, pool=pool, mode=mode, estimator="chain")
-            made.jobs.append(book.create(job))
+        made = Lane(delivery, f"p{uuid.uuid4().hex[:8]}")
+        KafkaBroker(self.addresses.kafka).ensure_topics(specs([made.pool], PARTITIONS))
+        made.jobs += [self.job(f"{made.pool}-{number}", made.pool, mode) for number in range(jobs)]
         self.lanes.append(made)
         return made
+
+    def job(self, name: str, pool: str, mode: Mode = Mode.ALL) -> Job:
+        """A new job of the estimator whose poses depend on every frame."""
+        book = JobBook(KafkaBroker(self.addresses.kafka), self.codec, PARTITIONS)
+        return book.create(Job(name, OBJECTS, pool=pool, mode=mode, estimator="chain"))
 
     def worker(self, lane: Lane, call_s: float = 0.002, **settings: object) -> Member:
         """One more worker of a lane."""
@@ -107,10 +112,14 @@ class World:
             self._topics = self._reader()
         self._topics.read(_POLL_S)
 
+    def seen(self, job: Job) -> Log:
+        """What readers have seen of a job so far."""
+        assert self._topics
+        return self._topics.log(job.id)
+
     def answered(self, job: Job) -> int:
         """How many frames of a job readers have seen an answer to."""
-        assert self._topics
-        return len({event.seq for event in self._topics.log(job.id).events})
+        return len({event.seq for event in self.seen(job).events})
 
     def until(self, done: Callable[[], bool], what: str, limit_s: float = _SETTLE_S) -> None:
         """Tend until something holds."""
@@ -136,21 +145,34 @@ class World:
         """Note a fault that is healed now."""
         self.verdict.faults.append(Struck(name, at_s, self.verdict.now_s()))
 
-    def settle(self) -> None:
-        """End the cameras, wait until every frame is answered and stored, or for a time."""
+    def stop_cameras(self) -> dict[str, int]:
+        """End them; how many frames each job has by its producer's word."""
         assert self.camera
         assert self.camera.leave() == 0, self.camera.tail()
         self._members.remove(self.camera)
-        self._frames = json.loads(self.camera.log.read_text().splitlines()[-1])
+        return json.loads(self.camera.log.read_text().splitlines()[-1])
+
+    def settle(self, frames: dict[str, int] | None = None, refused: int = 0) -> None:
+        """Wait until every frame is answered and stored, or for a time.
+
+        Args:
+            frames: Of each job; None ends the cameras and asks them.
+            refused: So many of each job get no answer.
+        """
+        self._frames = self.stop_cameras() if frames is None else frames
         self.verdict.figures["frames"] = dict(self._frames)
         self.verdict.figures["filmed_until_s"] = self.verdict.now_s()
         deadline_s = time.monotonic() + _SETTLE_S
-        while not self._settled() and time.monotonic() < deadline_s:
+        while not self._settled(refused) and time.monotonic() < deadline_s:
             self.tend()
         self.verdict.figures["settled_at_s"] = self.verdict.now_s()
 
-    def judge(self, **rules: object) -> None:
-        """Check all jobs, write the verdict, and fail if it is not good."""
+    def judge(self, **rules: frozenset[int]) -> None:
+        """Check all jobs, write the verdict, and fail if it is not good.
+
+        Args:
+            rules: ``refused`` of what is expected.
+        """
         assert self._topics
         self._topics.read_all()
         reread = self._reader(whole=True)
@@ -158,6 +180,7 @@ class World:
         for lane in self.lanes:
             for job in lane.jobs:
                 self.verdict.anomalies[job.id] = self._check(lane, job, reread, rules)
+        self.letters = reread.letters
         self.verdict.figures["events"] = {j.id: len(reread.log(j.id).events) for lane in self.lanes for j in lane.jobs}
         reread.close()
         assert self.verdict.good, f"see {self.verdict.write()}: {self.verdict.died} {self.verdict.anomalies}"
@@ -180,17 +203,18 @@ class World:
         names = ["poses", "status", *letters, *([*frames, "tracks"] if whole else [])]
         return Topics(self.addresses.kafka, self.addresses.registry, names, keep_frames=whole)
 
-    def _settled(self) -> bool:
+    def _settled(self, refused: int) -> bool:
         lanes = [(lane, job) for lane in self.lanes for job in lane.jobs]
-        if any(self.answered(job) < self._frames[job.id] for lane, job in lanes if job.mode is Mode.ALL):
+        if any(self.answered(job) < self._frames[job.id] - refused for lane, job in lanes if job.mode is Mode.ALL):
             return False
         return all(count_rows(self.addresses.database, job.id) >= self.answered(job) for _, job in lanes)
 
-    def _check(self, lane: Lane, job: Job, topics: Topics, rules: dict[str, object]) -> list[Anomaly]:
+    def _check(self, lane: Lane, job: Job, topics: Topics, rules: dict[str, frozenset[int]]) -> list[Anomaly]:
         log = topics.log(job.id)
         read_tables(self.addresses.database, job.id, log)
         run = log.sent[0].run if log.sent else ""
-        poses = self._uninterrupted(job, log, topics) if job.mode is Mode.ALL else {}
+        refused = rules.get("refused", frozenset())
+        poses = self._uninterrupted(job, log, topics, refused) if job.mode is Mode.ALL else {}
         expected = Expected(
             run,
             self._frames[job.id],
@@ -209,10 +233,10 @@ class World:
         there = {(one.offset, one.seq) for one in log.events}
         return [Anomaly("lost", f"poses topic: seen once and gone: {sorted(seen - there)}")] if seen - there else []
 
-    def _uninterrupted(self, job: Job, log: Log, topics: Topics) -> dict[int, dict[str, int]]:
+    def _uninterrupted(self, job: Job, log: Log, topics: Topics, refused: frozenset[int]) -> dict[int, dict[str, int]]:
         """The chain without Kafka over the frames as they lie in the topic."""
         chain, prior, found = ChainEstimator(), {}, {}
-        for seq in sorted({one.seq for one in log.sent}):
+        for seq in sorted({one.seq for one in log.sent} - refused):
             frame = self.codec.decode(topics.frames[job.id, seq], Frame)
             names = [item.object_id for item in OBJECTS]
             prior: Estimates = chain.track([frame], [prior])[0] if prior else chain.register(frame, names)
