@@ -24,6 +24,7 @@ _log = logging.getLogger("posestream.consumers")
 
 _MAX_RECORDS = 64
 _REGISTRY_PAUSE_S = 2.0
+_FLUSH_S = 10.0
 _TRANSACTION_S = 0.1  # nobody sees an event before its transaction is committed
 
 
@@ -71,6 +72,7 @@ def run_worker(
         group=worker_group(settings.pool),
         topics=(frames_topic(settings.pool),),
         max_records=_MAX_RECORDS,
+        flush_timeout_s=min(_FLUSH_S, settings.session_timeout_ms / 1000) if exactly_once else _FLUSH_S,
         flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
         revoke_budget_s=settings.revoke_s,
     )

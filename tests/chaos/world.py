@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import time
 import uuid
 from collections.abc import Callable
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 WORKER = str(ROOT / "tests" / "integration" / "consumers_fake_worker.py")
 CAMERA = str(ROOT / "tests" / "chaos" / "chaos_camera.py")
 SESSION_S = 2.0
-_SETTLE_S = 120.0
+_SETTLE_S = 90.0
 _POLL_S = 0.05
 
 
@@ -245,6 +246,9 @@ class World:
         return found
 
     def _state(self) -> str:
+        for worker in [worker for lane in self.lanes for worker in lane.workers if worker.alive()]:
+            worker.process.send_signal(signal.SIGUSR1)  # its stack into its log
+        time.sleep(0.5)
         answers = {job.id: self.answered(job) for lane in self.lanes for job in lane.jobs}
         tails = "\n".join(f"--- {member.name}: {member.tail()}" for member in self._members)
         return f"answers {answers}, died {self.verdict.died}\n{tails}"

@@ -5,7 +5,9 @@ The tiny one's poses depend on every frame since the registration and on nothing
 doubled one or a track that was not carried over changes all that follow.
 """
 
+import faulthandler
 import logging
+import signal
 import struct
 import sys
 import time
@@ -91,6 +93,7 @@ def estimate(total: float, count: int, state: State) -> Estimate:
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # whoever waits for it in vain can ask where it is
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chain = None if sys.argv[1] == "registry" else ChainEstimator(float(sys.argv[1]))
     with stop_on_signals() as stop:
