@@ -1,24 +1,29 @@
-"""One bounded piece of the worker's work: at most one waiting frame of each stream, answered in batches."""
+"""One bounded piece of the worker's work: at most one waiting frame of each stream, answered on the lanes."""
 
 import logging
 from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
+from consumers.asking import Answered, Asked, Desk
 from consumers.broker import Record
-from consumers.estimation import Question, answer, question, without_memory
+from consumers.estimation import without_memory
 from consumers.jobs import JobDirectory
+from consumers.lanes import Flight, Lanes
 from consumers.metrics import WorkerMetrics
-from consumers.objects import tell_refused, tell_unfound, usable_objects, with_refused
+from consumers.objects import tell_refused, tell_unfound, with_refused
 from consumers.outbox import Outbox, traceparent
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
-from consumers.streams import PassedFrame, PendingFrame, Stream, ranges
+from consumers.streams import PassedFrame, Stream, ranges
 from estimators.base import Estimator
 from estimators.crew import Crew
-from schemas import BadJob, BadMessage, Estimates, Frame, Job, JobStatus, Mode, PoseEvent, State
+from schemas import BadJob, BadMessage, Estimates, Job, JobStatus, Mode, PoseEvent
 from schemas.codec import Codec
 
 _log = logging.getLogger("posestream.consumers")
+
+_WAIT_S = 0.005  # for a call to end, before the loop looks for records again
 
 Refuse = Callable[[Record, BadMessage], None]
 """Takes a record that can never be handled; it is done with that."""
@@ -55,39 +60,52 @@ class Answerer:
     Args:
         tools: Of the worker.
         loader: Estimator's name -> estimator; BadJob where there is none of that name.
+        executor: Runs the calls of estimators; threads of its own if None.
     """
 
-    def __init__(self, tools: Tools, loader: Callable[[str], Estimator]) -> None:
+    def __init__(self, tools: Tools, loader: Callable[[str], Estimator], executor: Executor | None = None) -> None:
         self._tools = tools
-        self._loader = loader
-        self._estimators: dict[str, Estimator] = {}
         self._crew = Crew(tools.settings.threads)
+        desk = Desk(tools.codec, self._crew, tools.clock, tools.outbox.now_ns)
+        self._lanes = Lanes(desk, loader, self._crew.threads, executor)
         self.flush_wanted = False
 
     def work(self, streams: Iterable[Stream]) -> bool:
-        """Answer one batch; whether more waits that could be answered now.
+        """Begin what can be begun, and send what is answered; whether anything is under way or waits for room.
 
+        Between an answer and the stream's next frame the loop looks for records, so that the newest is known.
         ``flush_wanted`` is True afterwards where a stream's new run waits for its old one to be durable.
+
+        Raises:
+            Overloaded: An estimator has no room; its frames still wait.
         """
         self.flush_wanted = False
         ready = [(stream, job) for stream in streams if stream.pending and (job := self._runnable(stream))]
         ready.sort(key=lambda item: (-item[1].priority, item[0].pending[0].received_s))
-        batch = ready[: self._tools.settings.batch]
         by_estimator: dict[str, list[tuple[Stream, Job]]] = {}
-        for stream, job in batch:
+        for stream, job in ready:
             by_estimator.setdefault(job.estimator, []).append((stream, job))
         for name, items in by_estimator.items():
-            self._answer(self._estimators[name], items)
-        return any(stream.pending for stream, _ in ready)
+            self._begin(name, items)
+        flights, overloaded = self._lanes.landed(_WAIT_S)
+        for flight in flights:
+            self._take(flight)
+        if overloaded:
+            raise overloaded
+        return self._lanes.busy or any(stream.pending for stream, _ in ready)
 
     def release(self, stream: Stream) -> None:
-        """Let the estimators forget a stream's job."""
-        for estimator in self._estimators.values():
-            estimator.release(stream.job_id)
+        """Let the estimators forget a stream's job; what is under way about it is not sent."""
+        self._lanes.release(stream.job_id)
         stream.prepared = False
 
+    def load(self, name: str) -> None:
+        """Load an estimator before anybody asks for it; BadJob where it cannot be."""
+        self._lanes.load(name)
+
     def close(self) -> None:
-        """End its threads."""
+        """Wait for the calls under way and end all threads."""
+        self._lanes.close()
         self._crew.close()
 
     def drop(self, stream: Stream, reason: str) -> None:
@@ -101,6 +119,8 @@ class Answerer:
 
     def _runnable(self, stream: Stream) -> Job | None:
         tools = self._tools
+        if self._lanes.has(stream.job_id):
+            return None
         head = stream.pending[0]
         job = stream.job
         if stream.ended:
@@ -112,12 +132,14 @@ class Answerer:
             return None
         if job.mode is Mode.LIVE:
             stream.pass_over()
-            head = stream.pending[0]
+        elif job.mode is Mode.BOUNDED:
+            stream.pass_over(before_ms=tools.outbox.now_ns() / 1e6 - job.deadline_s * 1e3)
+        head = stream.pending[0]
         if stream.run_id not in ("", head.run_id) and stream.settled_run != head.run_id:
             # redelivery must never reach back over a change of run: the old run's state is gone then
             self.flush_wanted = True
             return None
-        return job if stream.prepared or self._prepare(stream, job) else None
+        return job if self._loaded(stream, job) else None
 
     def _refuse_unknown(self, stream: Stream) -> None:
         wait_s = self._tools.settings.job_wait_s
@@ -125,17 +147,12 @@ class Answerer:
         while stream.pending:
             self._tools.refuse(stream.pending.popleft().record, BadMessage(reason, "frame"))
 
-    def _prepare(self, stream: Stream, job: Job) -> bool:
+    def _loaded(self, stream: Stream, job: Job) -> bool:
         try:
-            if job.estimator not in self._estimators:
-                self._estimators[job.estimator] = self._loader(job.estimator)
-            refused = self._estimators[job.estimator].prepare(job)
+            return self._lanes.loaded(job.estimator)
         except BadJob as error:
             self._fail(stream, error)
-        else:
-            tell_refused(self._tools.outbox, stream, refused)
-            stream.prepared = True
-        return stream.prepared
+            return False
 
     def _fail(self, stream: Stream, error: BadJob) -> None:
         _log.error("job %s failed: %s", stream.job_id, error)
@@ -143,50 +160,46 @@ class Answerer:
         stream.ended = f"job failed: {error}"
         self.drop(stream, stream.ended)
 
-    def _answer(self, estimator: Estimator, items: list[tuple[Stream, Job]]) -> None:
-        asked: list[tuple[Stream, Question, int]] = []
-        decoded = self._crew.each(self._decoded, [stream.pending[0] for stream, _ in items])
-        for (stream, job), (frame, stage_s) in zip(items, decoded, strict=True):
-            if isinstance(frame, BadMessage):
-                self._refuse_head(stream, frame)
-                continue
-            item, prompt_offset = self._question(stream, job, frame)
-            item.stage_s |= stage_s
-            asked.append((stream, item, prompt_offset))
-        answers = answer(estimator, [item for _, item, _ in asked])
-        for (stream, item, prompt_offset), found in zip(asked, answers, strict=True):
-            if isinstance(found, BadMessage):
-                self._refuse_head(stream, found)
-            elif isinstance(found, BadJob):
-                self._fail(stream, found)
-            else:
-                if prompt_offset != stream.prompt_offset:  # somebody asked, and is to have an answer
-                    stream.unfound.clear()
-                self._send(estimator, stream, item, found)
-                stream.prompt_offset = prompt_offset
+    def _begin(self, name: str, items: list[tuple[Stream, Job]]) -> None:
+        """Ask for as many of these as there is room for."""
+        room = self._lanes.room(name)
+        if not room:
+            return
+        if self._lanes.side_by_side(name):
+            for stream, job in items[:room]:
+                self._lanes.ask(name, [self._asked(stream, job)])
+        else:
+            batch = items[: self._tools.settings.batch]
+            self._lanes.ask(name, [self._asked(stream, job) for stream, job in batch])
 
-    def _decoded(self, head: PendingFrame) -> tuple[Frame | BadMessage, dict[str, float]]:
-        """A frame, or why it is none, and the seconds until then; called by several threads."""
-        started_s = self._tools.clock()
-        try:
-            frame = self._tools.codec.decode(head.record.value or b"", Frame)
-        except BadMessage as error:
-            return error, {}
-        return frame, self._times(head, started_s)
+    def _asked(self, stream: Stream, job: Job) -> Asked:
+        head = stream.pending[0]
+        priors = stream.estimates if head.run_id == stream.run_id else {}
+        prompts, after = self._tools.directory.prompts(stream.job_id, head.run_id, stream.prompt_offset)
+        return Asked(stream, job, head, stream.refused if stream.prepared else None, priors, prompts, after)
 
-    def _question(self, stream: Stream, job: Job, frame: Frame) -> tuple[Question, int]:
-        priors = stream.estimates if frame.run_id == stream.run_id else {}
-        prompts, after = self._tools.directory.prompts(stream.job_id, frame.run_id, stream.prompt_offset)
-        return question(frame, usable_objects(stream, job), priors, prompts), after
+    def _take(self, flight: Flight) -> None:
+        for one, answered in zip(flight.asked, flight.future.result(), strict=True):
+            if not one.abandoned:
+                self._answer(flight.estimator, one, answered)
 
-    def _times(self, head: PendingFrame, started_s: float) -> dict[str, float]:
-        """Seconds from publishing to taking (two clocks), waiting here, and decoding."""
-        queue_s = started_s - head.received_s
-        decode_s = self._tools.clock() - started_s
-        age_s = self._tools.outbox.now_ns() / 1e9 - head.record.timestamp_ms / 1e3
-        return {"transport": max(0.0, age_s - queue_s - decode_s), "queue": queue_s, "decode": decode_s}
+    def _answer(self, estimator: Estimator, one: Asked, answered: Answered) -> None:
+        stream, found = one.stream, answered.answer
+        if isinstance(found, BadJob):
+            self._fail(stream, found)
+            return
+        if not stream.prepared:
+            tell_refused(self._tools.outbox, stream, answered.refused)
+            stream.prepared = True
+        if isinstance(found, BadMessage):
+            self._refuse_head(stream, found)
+            return
+        if one.prompt_offset != stream.prompt_offset:  # somebody asked, and is to have an answer
+            stream.unfound.clear()
+        self._send(estimator, stream, answered, found)
+        stream.prompt_offset = one.prompt_offset
 
-    def _send(self, estimator: Estimator, stream: Stream, item: Question, estimates: Estimates) -> None:
+    def _send(self, estimator: Estimator, stream: Stream, answered: Answered, estimates: Estimates) -> None:
         head = stream.pending[0]
         outbox = self._tools.outbox
         if head.run_id != stream.run_id:
@@ -196,21 +209,21 @@ class Answerer:
             job_id=stream.job_id,
             run_id=head.run_id,
             seq=head.seq,
-            captured_ns=item.frame.captured_ns,
+            captured_ns=answered.captured_ns,
             published_ns=head.record.timestamp_ms * 1_000_000,
             produced_ns=outbox.now_ns(),
             estimator=estimator.name,
             estimator_version=estimator.version,
             weights_digest=estimator.weights_digest,
             estimates=without_memory(with_refused(stream, estimates)),
-            stage_s=item.stage_s,
+            stage_s=answered.stage_s,
             skipped=skipped,
             traceparent=traceparent(head.record),
         )
         tell_unfound(outbox, stream, head.run_id, head.seq, estimates)
         stream.event_ticket = outbox.event(event, stream.source.number)
         self._done_head(stream, estimates)
-        self._count(event)
+        self._tools.metrics.count(event)
 
     def _refuse_head(self, stream: Stream, error: BadMessage) -> None:
         head = stream.pending[0]
@@ -229,16 +242,3 @@ class Answerer:
         for frame in stream.passed:
             self._tools.opened.done(frame.source, frame.offset)
         stream.passed.clear()
-
-    def _count(self, event: PoseEvent) -> None:
-        metrics = self._tools.metrics
-        metrics.processed.labels(event.job_id).inc()
-        if event.skipped:
-            metrics.skipped.labels(event.job_id).inc(len(event.skipped))
-        metrics.age_s.observe(max(0, event.produced_ns - event.published_ns) / 1e9)
-        for stage, seconds in event.stage_s.items():
-            metrics.stage_s.labels(stage).observe(seconds)
-        for name, estimate in event.estimates.items():
-            metrics.score.labels(event.job_id, name).set(estimate.score)
-            if estimate.state is State.REGISTERED:
-                metrics.registrations.labels(event.job_id, name).inc()

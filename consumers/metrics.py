@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from estimators.gpu import memory_bytes
+from schemas import PoseEvent, State
 
 _AGE_BUCKETS_S = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 60.0)
 _STAGE_BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
@@ -79,3 +80,16 @@ class WorkerMetrics:
         self.stage_s = Histogram(
             "posestream_worker_stage_seconds", "Time in a stage", ["stage"], buckets=_STAGE_BUCKETS_S, registry=registry
         )
+
+    def count(self, event: PoseEvent) -> None:
+        """Count an answered frame."""
+        self.processed.labels(event.job_id).inc()
+        if event.skipped:
+            self.skipped.labels(event.job_id).inc(len(event.skipped))
+        self.age_s.observe(max(0, event.produced_ns - event.published_ns) / 1e9)
+        for stage, seconds in event.stage_s.items():
+            self.stage_s.labels(stage).observe(seconds)
+        for name, estimate in event.estimates.items():
+            self.score.labels(event.job_id, name).set(estimate.score)
+            if estimate.state is State.REGISTERED:
+                self.registrations.labels(event.job_id, name).inc()

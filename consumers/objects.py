@@ -4,12 +4,7 @@ from collections.abc import Mapping
 
 from consumers.outbox import Outbox
 from consumers.streams import Stream
-from schemas import Estimate, Estimates, Job, SeqRange, State
-
-
-def usable_objects(stream: Stream, job: Job) -> list[str]:
-    """The job's objects that its estimator may be asked for."""
-    return [item.object_id for item in job.objects if item.object_id not in stream.refused]
+from schemas import Estimate, Estimates, SeqRange, State
 
 
 def tell_refused(outbox: Outbox, stream: Stream, refused: Mapping[str, str]) -> None:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor
 
 from consumers.answers import Answerer, Tools
 from consumers.broker import Broker, Partition, Position, Record
@@ -46,6 +47,7 @@ class PoseHandler:
         loader: Estimator's name -> estimator; BadJob where there is none of that name.
         clock: Seconds, monotonic.
         now_ns: Nanoseconds since the Unix epoch.
+        executor: Runs the calls of estimators; threads of its own if None.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class PoseHandler:
         loader: Callable[[str], Estimator],
         clock: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
+        executor: Executor | None = None,
     ) -> None:
         self._codec, self._settings, self._metrics, self._clock = codec, settings, metrics, clock
         self._producer = broker.producer()
@@ -67,11 +70,15 @@ class PoseHandler:
         self._opened = OpenRecords()
         self._unread = Unread()
         tools = Tools(codec, self._directory, self._outbox, self._opened, metrics, settings, self._refuse, clock)
-        self._answerer = Answerer(tools, loader)
+        self._answerer = Answerer(tools, loader, executor)
         self._failpoints = Failpoints.from_environment()
         self._streams: dict[tuple[Partition, str], Stream] = {}
         self._refused: list[Refused] = []
         self._full: frozenset[Partition] = frozenset()
+
+    def load(self, estimator: str) -> None:
+        """Load an estimator before any job asks for it; BadJob where it cannot be."""
+        self._answerer.load(estimator)
 
     def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
         """Take streams over: their tracks, what is known of their jobs, and our name under each track."""

@@ -53,7 +53,6 @@ def run_worker(
 
         places = (settings.weights, settings.device, settings.precision, settings.renderer)
         loader = partial(load, resources=Resources(settings.threads, *places))
-    loader = _with_first(loader, settings.estimator)
     exactly_once = settings.delivery == "exactly_once"
     metrics = WorkerMetrics(registry or CollectorRegistry())
     broker = broker or KafkaBroker(
@@ -61,6 +60,7 @@ def run_worker(
         KafkaSettings(
             session_timeout_ms=settings.session_timeout_ms,
             group_instance_id=settings.instance_id,
+            group_protocol=settings.group_protocol,
             exactly_once=exactly_once,
         ),
     )
@@ -82,6 +82,8 @@ def run_worker(
             metrics.lag.labels(str(partition)).set(behind)
 
     try:
+        if settings.estimator:
+            handler.load(settings.estimator)
         with _served(metrics.registry, settings.metrics_port):
             Loop(broker, handler, loop_settings, on_lag=on_lag).run(stop)
     finally:
@@ -100,14 +102,6 @@ def _prepared(codec: Codec, stop: threading.Event) -> bool:
                 if stop.wait(_REGISTRY_PAUSE_S):
                     return False
     return True
-
-
-def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str], Estimator]:
-    """The loader, with one estimator loaded already; with none where the name is empty."""
-    if not name:
-        return loader
-    first = {name: loader(name)}
-    return lambda wanted: first.pop(wanted, None) or loader(wanted)
 
 
 @contextmanager

@@ -32,6 +32,9 @@ class WorkerSettings(BaseSettings):
     job_wait_s: float = Field(5.0, ge=0, le=300, description="how long frames of an unknown job wait for it")
     gap_wait_s: float = Field(2.0, ge=0, le=300, description="how long a gap waits for its explanation")
     session_timeout_ms: int = Field(6000, ge=100, description="a worker silent for so long is counted out")
+    group_protocol: Literal["classic", "consumer"] = Field(
+        "classic", description="consumer: KIP-848, the broker shares the partitions out (Kafka 4)"
+    )
     instance_id: str = Field("", description="static group member, for StatefulSets; empty: a dynamic one")
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="serve /metrics on loopback there; 0: a free one"

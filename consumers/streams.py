@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from consumers.broker import Partition, Record
 from schemas import Estimate, Estimates, Job, SeqRange, Track
@@ -118,16 +119,17 @@ class Stream:
         """Whether a frame was taken before: a redelivery, or a producer that sent it twice."""
         return run_id == self.taken_run and seq <= self.taken_seq
 
-    def pass_over(self) -> int:
-        """Let the newest frame win and return how many gave way.
+    def pass_over(self, before_ms: float = inf) -> None:
+        """Let frames give way to newer ones that wait.
 
         The first frame of a run always stays: it may carry the masks that the objects are found by.
+
+        Args:
+            before_ms: Only those that were published before, milliseconds since the Unix epoch.
         """
-        before = len(self.passed)
-        while len(self.pending) > 1 and self.pending[0].seq > 0:
+        while len(self.pending) > 1 and self.pending[0].seq > 0 and self.pending[0].record.timestamp_ms < before_ms:
             frame = self.pending.popleft()
             self.passed.append(PassedFrame(frame.record.source, frame.record.offset, frame.run_id, frame.seq))
-        return len(self.passed) - before
 
     def advance(self, run_id: str, seq: int, estimates: Estimates) -> None:
         """The frame at the head is handled."""

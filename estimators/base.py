@@ -7,7 +7,7 @@ from schemas import Estimates, Frame, Job, Pose
 
 
 class Estimator(Protocol):
-    """Finds objects in frames. Keeps no stream state: only meshes and compiled code. Not thread-safe.
+    """Finds objects in frames. Keeps no stream state: only meshes and compiled code.
 
     Equal frames and equal priors give equal estimates, on any worker of the same version.
 
@@ -15,11 +15,14 @@ class Estimator(Protocol):
         name: Its name in ``estimators.registry``.
         version: Changes whenever equal input may give other poses.
         weights_digest: sha256 of its weights; "" without weights.
+        side_by_side: Whether several threads may call it at the same time, each about other jobs. Otherwise it is
+            called by one thread at a time, with frames of many streams at once.
     """
 
     name: str
     version: str
     weights_digest: str
+    side_by_side: bool
 
     def prepare(self, job: Job) -> Mapping[str, str]:
         """Load what the job's objects need; blocking, slow at the first use of a mesh.

@@ -43,7 +43,13 @@ def create(
     ] = None,
     pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
     estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
-    mode: Annotated[Mode, typer.Option(help="live: newest frame wins; all: nothing is skipped")] = Mode.ALL,
+    mode: Annotated[
+        Mode,
+        typer.Option(help="live: newest frame wins; bounded: in order up to a deadline; all: nothing is skipped"),
+    ] = Mode.ALL,
+    deadline_s: Annotated[
+        float, typer.Option(help="mode bounded: frames published longer ago give way to newer ones, seconds")
+    ] = 1.0,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
     kafka: Kafka = LOCAL_KAFKA,
     registry: Registry = LOCAL_REGISTRY,
@@ -53,7 +59,9 @@ def create(
     if not objects:
         msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
         raise typer.BadParameter(msg)
-    job = book(kafka, registry, pool).create(_job(job_id, objects, pool, estimator, mode, named_values(option or [])))
+    job = book(kafka, registry, pool).create(
+        _job(job_id, objects, pool, estimator, mode, named_values(option or []), deadline_s)
+    )
     Console(stderr=True).print(
         f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
     )
@@ -86,10 +94,16 @@ def remove(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL
 
 
 def _job(
-    job_id: str, objects: tuple[JobObject, ...], pool: str, estimator: str, mode: Mode, options: dict[str, str]
+    job_id: str,
+    objects: tuple[JobObject, ...],
+    pool: str,
+    estimator: str,
+    mode: Mode,
+    options: dict[str, str],
+    deadline_s: float,
 ) -> Job:
     try:
-        return Job(id=job_id, objects=objects, pool=pool, estimator=estimator, mode=mode, options=options)
+        return Job(job_id, objects, pool, estimator, mode, options=options, deadline_s=deadline_s)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -109,7 +123,9 @@ def _object(text: str) -> JobObject:
 
 
 def _as_json(job: Job) -> dict[str, Any]:
-    same = {name: getattr(job, name) for name in ("id", "pool", "estimator", "mode", "partition", "priority")}
+    same = {
+        name: getattr(job, name) for name in ("id", "pool", "estimator", "mode", "partition", "priority", "deadline_s")
+    }
     objects = [
         {name: getattr(item, name) for name in ("object_id", "model_uri", "model_unit_m")} for item in job.objects
     ]

@@ -104,7 +104,7 @@ def _config(kafka: str, mode: Mode) -> dict[str, Any]:
         "compression.level": 1,
         "message.max.bytes": MESSAGE_LIMIT_BYTES,
         "queue.buffering.max.kbytes": _QUEUE_KBYTES,
-        "message.timeout.ms": _LIVE_DELIVERY_MS if mode is Mode.LIVE else _FOR_EVER_MS,
+        "message.timeout.ms": _LIVE_DELIVERY_MS if mode is not Mode.ALL else _FOR_EVER_MS,
         "error_cb": on_error,
         "logger": _log,
     }

@@ -104,7 +104,7 @@ class FramePublisher:
             DeliveryError: The broker refuses the job's records, or mode ``all`` and it took none for 5 minutes.
         """
         self.serve()
-        live = self._job.mode is Mode.LIVE
+        live = self._job.mode is not Mode.ALL
         if live and self._full():  # before the work of encoding
             self.skip(frame.seq, _NO_ROOM)
             return True
@@ -201,7 +201,7 @@ class FramePublisher:
         if error is None:
             self.counts.delivered += 1
             self._on_delivered(self._news_s - at_s)
-        elif self._job.mode is Mode.LIVE and not is_hopeless(error):
+        elif self._job.mode is not Mode.ALL and not is_hopeless(error):
             self._drop(seq, f"not delivered: {error.str()}")
         else:
             self._fail(error)

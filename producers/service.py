@@ -173,8 +173,8 @@ def _publisher(
 
 @contextmanager
 def _headroom(kafka: str, job: Job, stop: Event) -> Generator[Callable[[Counts, Callable[[], None]], None]]:
-    """What waits for the workers in mode ``all``; in mode ``live`` nothing does."""
-    if job.mode is Mode.LIVE:
+    """What waits for the workers in mode ``all``; in the others nothing does."""
+    if job.mode is not Mode.ALL:
         yield lambda _counts, _serve: None
         return
     headroom = Headroom(kafka, job, stop.wait)

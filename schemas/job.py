@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import inf
 
 from schemas.arrays import Array, checked_finite
 
@@ -15,6 +16,8 @@ class Mode(StrEnum):
 
     LIVE = "live"
     """Newest frame wins; every skip is counted and published as a range."""
+    BOUNDED = "bounded"
+    """In order while frames are younger than the job's deadline; older ones are skipped as in ``live``."""
     ALL = "all"
     """Nothing is skipped; the producer waits."""
 
@@ -103,6 +106,7 @@ class Job:
             status use this same number.
         priority: Higher first; ties in the order of creation.
         options: Settings of the estimator, as text.
+        deadline_s: Mode ``bounded``: a frame that was published longer ago is skipped where a newer one waits.
     """
 
     id: str
@@ -113,12 +117,16 @@ class Job:
     partition: int = 0
     priority: int = 0
     options: Mapping[str, str] = field(default_factory=dict[str, str])
+    deadline_s: float = 1.0
 
     def __post_init__(self) -> None:
         check_id("job id", self.id)
         check_id("pool", self.pool)
         if self.partition < 0:
             msg = f"job {self.id}: expected a partition >= 0, got {self.partition}"
+            raise ValueError(msg)
+        if not 0 < self.deadline_s < inf:
+            msg = f"job {self.id}: expected a deadline above 0 s, got {self.deadline_s}"
             raise ValueError(msg)
         names = [item.object_id for item in self.objects]
         if len(set(names)) != len(names):

@@ -50,6 +50,7 @@ class FoundationPoseEstimator:
     """
 
     name = "foundationpose"
+    side_by_side = False
     version = "2"
 
     def __init__(self, weights: Path | Weights | None = None, device: Device | None = None, threads: int = 1) -> None:

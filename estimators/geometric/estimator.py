@@ -43,6 +43,7 @@ class GeometricEstimator:
     name = "geometric"
     version = "3"
     weights_digest = ""
+    side_by_side = True
 
     def __init__(self, renderer: Renderer | None = None, threads: int = 1) -> None:
         self._renderer = renderer or CpuRenderer()
@@ -53,9 +54,10 @@ class GeometricEstimator:
 
     def prepare(self, job: Job) -> Mapping[str, str]:
         """See ``Estimator.prepare``; the first call compiles the kernels or reads them back."""
-        if not self._warm:
-            warm_up(self._renderer)
-            self._warm = True
+        with self._warming:
+            if not self._warm:
+                warm_up(self._renderer)
+                self._warm = True
         started, parts = time.monotonic(), Parts.of(job.options)
         models, refused = usable(job, lambda item: make_model(item, load_object(item), self._renderer, parts))
         self._jobs[job.id] = models

@@ -54,7 +54,7 @@ _SETTINGS = {
     "group.initial.rebalance.delay.ms": 0,
     "group.min.session.timeout.ms": 1000,
     "group.consumer.min.session.timeout.ms": 1000,
-    "group.consumer.min.heartbeat.interval.ms": 300,
+    "group.consumer.min.heartbeat.interval.ms": 100,
     "group.consumer.session.timeout.ms": 10000,
     "group.consumer.heartbeat.interval.ms": 2000,
     # after kill -9 the controller holds the broker's old registration for this long

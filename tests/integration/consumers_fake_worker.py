@@ -31,6 +31,7 @@ class ChainEstimator:
     name = "chain"
     version = "1"
     weights_digest = ""
+    side_by_side = False
 
     def __init__(self, call_s: float = 0.0) -> None:
         self.call_s = call_s

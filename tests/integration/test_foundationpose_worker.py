@@ -22,7 +22,7 @@ from estimators.mesh import load_mesh
 from schemas import Estimates, Frame, Job, JobObject, PoseEvent, SeqRange, State, StatusKind
 from schemas.images import FrameEncoding
 from schemas.topics import JOBS
-from tests.integration.test_consumers_worker import PARTITIONS, World, pose_bytes
+from tests.integration.worker_world import PARTITIONS, World, pose_bytes
 from tests.unit.estimators_scene import Studio, pose
 from tests.unit.foundationpose_world import box, weights
 

@@ -1,5 +1,8 @@
 """Topics in memory, a clock that the test moves, and workers whose rounds it drives."""
 
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import numpy as np
@@ -39,10 +42,31 @@ def frame(job_id: str, seq: int, run_id: str = "run", value: int | None = None, 
     return Frame(job_id, run_id, seq, seq * 1000, CAMERA, rgb, masks={"cube": mask} if mask_px else None)
 
 
-class Worker:
-    """A worker whose rounds the test drives."""
+class AtOnce(Executor):
+    """Makes each call where it is asked for: the answer is there in the same round."""
 
-    def __init__(self, world: "World", **settings: Any) -> None:
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        future: Future[Any] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except Exception as error:  # noqa: BLE001 - the caller takes it from the future
+            future.set_exception(error)
+        return future
+
+
+class Worker:
+    """A worker whose rounds the test drives.
+
+    Args:
+        world: Its topics.
+        estimators: Those that jobs may ask for; a ``ChainEstimator`` for any name if None.
+        beside: Whether calls run on threads of their own, as in a real worker.
+        settings: Of the worker.
+    """
+
+    def __init__(
+        self, world: "World", estimators: Mapping[str, Any] | None = None, *, beside: bool = False, **settings: Any
+    ) -> None:
         self.estimator = ChainEstimator()
         self.metrics = WorkerMetrics(CollectorRegistry())
         options = {"flush_s": 1e-6, "track_s": 1e-6, "gap_wait_s": 0.0, "job_wait_s": 0.0} | settings
@@ -52,14 +76,22 @@ class Worker:
             world.codec,
             self.settings,
             self.metrics,
-            lambda _: self.estimator,
+            (lambda _: self.estimator) if estimators is None else estimators.__getitem__,
             clock=lambda: world.now_s,
             now_ns=lambda: int(world.now_s * 1e9),
+            executor=None if beside else AtOnce(),
         )
         loop = LoopSettings(GROUP, (FRAMES,), poll_s=0.0, flush_interval_s=self.settings.flush_s)
         self.loop = Loop(world.broker, self.handler, loop, clock=lambda: world.now_s)
         self.loop.join()
         self._world = world
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Rounds until something is so; 20 s at most."""
+        deadline_s = time.monotonic() + 20
+        while not done():
+            assert time.monotonic() < deadline_s, "it did not come about"
+            self.rounds(1)
 
     def rounds(self, count: int) -> None:
         for _ in range(count):
@@ -87,8 +119,8 @@ class World:
         self._producer.send(Partition(topic, number), key.encode(), data, (("traceparent", b"00-aa-bb-01"),))
 
     def job(self, job_id: str = "a", number: int = 0, mode: Mode = Mode.ALL, **fields: Any) -> Job:
-        objects = fields.pop("objects", (JobObject("cube", "cube.ply"),))
-        job = Job(job_id, objects, estimator="chain", mode=mode, partition=number, **fields)
+        same = {"objects": (JobObject("cube", "cube.ply"),), "estimator": "chain"}
+        job = Job(job_id, mode=mode, partition=number, **(same | fields))
         self.put(JOBS, number, job_id, job)
         return job
 

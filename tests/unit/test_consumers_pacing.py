@@ -48,6 +48,24 @@ def test_live_streams_answer_the_newest_frame_and_say_what_they_skipped(world: W
     assert world.statuses(StatusKind.GAP) == []
 
 
+def test_bounded_streams_answer_in_order_what_is_younger_than_the_deadline(world: World) -> None:
+    world.job(mode=Mode.BOUNDED, deadline_s=0.25)
+    worker = Worker(world)
+    world.frames(frame("a", 0))
+    worker.rounds(3)
+    for seq in range(1, 6):
+        world.frames(frame("a", seq))
+        world.now_s += 0.1
+    worker.rounds(4)  # the worker was away: 1 to 3 are older by now
+    assert world.seqs() == [0, 4, 5]
+    assert world.events()[1].skipped == SeqRange(1, 3)
+    world.frames(frame("a", 6))
+    world.now_s += 5
+    worker.rounds(2)  # the newest is answered however old it is
+    assert world.seqs() == [0, 4, 5, 6]
+    assert world.committed() == 7
+
+
 def test_frames_that_were_passed_over_stay_uncommitted_until_an_event_tells_of_them(world: World) -> None:
     world.job(mode=Mode.LIVE)
     worker = Worker(world)

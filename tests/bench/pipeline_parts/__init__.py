@@ -1,0 +1,1 @@
+"""The measurements that ``tests/bench/pipeline.py`` puts into one table."""

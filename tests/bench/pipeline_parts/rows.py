@@ -1,0 +1,157 @@
+"""Pose events from the topic into rows, beside hand-written COPY and INSERT of the same rows."""
+
+import io
+import statistics
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+import psycopg2
+from prometheus_client import CollectorRegistry
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from consumers.broker import Partition
+from consumers.kafka import KafkaBroker
+from consumers.loop import Loop, LoopSettings
+from posestream.stack import Addresses
+from schemas import Estimate, Pose, PoseEvent, State
+from schemas.codec import Codec
+from schemas.topics import DEFAULT_PARTITIONS, POSES, specs
+from sink.database import connect, migrate
+from sink.handler import TOPICS, SinkHandler
+from sink.metrics import SinkMetrics
+from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, Row, copy_line, event_rows
+from sink.store import Store
+from sink.topic_ids import topic_ids
+from tests.bench.pipeline_parts.line import Line
+
+BATCH = 1000  # as the sink writes
+STAGES = {"transport": 0.003, "queue": 0.001, "decode": 0.004, "track": 0.005}
+
+
+def events(count: int) -> list[PoseEvent]:
+    """Of eight jobs, one object with a covariance each."""
+    now_ns, turn = time.time_ns(), np.eye(3)
+    made: list[PoseEvent] = []
+    for at in range(count):
+        pose = Pose(turn, np.array([0.1, 0.2, 0.5 + at * 1e-6]))
+        estimates = {"cube": Estimate(pose, 0.9, State.TRACKED, np.eye(6) * 1e-6)}
+        times = (now_ns + at * 1000, now_ns + at * 1000, now_ns + at * 1000 + 500)
+        job_id = f"rows-{at % DEFAULT_PARTITIONS}"
+        made.append(PoseEvent(job_id, "run", at, *times, "geometric", "3", "", estimates, stage_s=STAGES))
+    return made
+
+
+def fill(addresses: Addresses, made: Sequence[PoseEvent]) -> dict[Partition, int]:
+    """Send them, and say where each partition of the topic began."""
+    broker, codec = KafkaBroker(addresses.kafka), Codec(addresses.registry)
+    broker.ensure_topics(specs([], DEFAULT_PARTITIONS))
+    producer, reader = broker.producer(), broker.reader()
+    places = [Partition(POSES, number) for number in range(DEFAULT_PARTITIONS)]
+    starts = {place: reader.end(place) for place in places}
+    reader.close()
+    for at, event in enumerate(made):
+        producer.send(places[at % DEFAULT_PARTITIONS], event.job_id.encode(), codec.encode(POSES, event))
+    producer.flush(60)
+    producer.close()
+    return starts
+
+
+class _From(SinkHandler):
+    """Begins where the measurement does, not where the topic does."""
+
+    starts: Mapping[Partition, int]
+
+    def assigned(self, committed: Mapping[Partition, object]) -> Mapping[Partition, int]:
+        found = super().assigned(committed)  # type: ignore[arg-type]
+        return {**found, **{place: at for place, at in self.starts.items() if place in committed}}
+
+
+def by_sink(addresses: Addresses, database: str, starts: Mapping[Partition, int], count: int) -> float:
+    """Events a second of the sink's loop, from the first batch written to the last."""
+    engine = connect(database)
+    migrate(engine)
+    metrics = SinkMetrics(CollectorRegistry())
+    handler = _From(Codec(addresses.registry), Store(engine), partial(topic_ids, addresses.kafka), metrics)
+    handler.starts = starts
+    loop = Loop(KafkaBroker(addresses.kafka), handler, LoopSettings(f"rows-{uuid.uuid4().hex}", TOPICS))
+    loop.join()
+    written: list[tuple[float, int]] = []
+    while not written or written[-1][1] < count:
+        loop.step()
+        found = metrics.registry.get_sample_value("posestream_sink_events_total") or 0
+        if found and (not written or found > written[-1][1]):
+            written.append((time.perf_counter(), int(found)))
+    loop.close()
+    engine.dispose()
+    (first_s, before), (last_s, after) = written[0], written[-1]
+    return (after - before) / (last_s - first_s)
+
+
+def by_hand(database: str, rows: Sequence[tuple[Row, Sequence[Row]]]) -> float:
+    """Rows a second of COPY into staging tables and INSERT, a transaction a batch."""
+    engine = connect(database)
+    migrate(engine)
+    engine.dispose()
+    names, object_names = ", ".join(EVENT_COLUMNS), ", ".join(OBJECT_COLUMNS)
+    connection = psycopg2.connect(make_url(database).set(drivername="postgresql").render_as_string(hide_password=False))
+    start_s = time.perf_counter()
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE stage_e (LIKE pose_events INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
+        cursor.execute("CREATE TEMP TABLE stage_o (LIKE object_poses INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
+        for at in range(0, len(rows), BATCH):
+            part = rows[at : at + BATCH]
+            cursor.copy_expert(f"COPY stage_e ({names}) FROM STDIN", _lines([event for event, _ in part]))
+            cursor.copy_expert(
+                f"COPY stage_o ({object_names}) FROM STDIN", _lines([o for _, many in part for o in many])
+            )
+            cursor.execute(f"INSERT INTO pose_events ({names}) SELECT {names} FROM stage_e ON CONFLICT DO NOTHING")
+            cursor.execute(
+                f"INSERT INTO object_poses ({object_names}) SELECT {object_names} FROM stage_o ON CONFLICT DO NOTHING"
+            )
+            connection.commit()
+    seconds = time.perf_counter() - start_s
+    connection.close()
+    return len(rows) / seconds
+
+
+def _lines(rows: Sequence[Row]) -> io.StringIO:
+    return io.StringIO("".join(map(copy_line, rows)))
+
+
+def measure(addresses: Addresses, count: int, rounds: int) -> list[Line]:
+    """The sink and the hand-written way in turn, each round into a new database."""
+    made = events(count)
+    rows = [(found.event, found.objects) for found in map(event_rows, made)]
+    starts = fill(addresses, made)
+    sink, hand = list[float](), list[float]()
+    for _ in range(rounds):
+        with _Database(addresses) as database:
+            sink.append(by_sink(addresses, database, starts, count))
+        with _Database(addresses) as database:
+            hand.append(by_hand(database, rows))
+    ours, base = statistics.median(sink), statistics.median(hand)
+    line = Line("events to rows", f"{ours:,.0f} /s", f"{base:,.0f} /s", f"{ours / base:.2f}", ">= .8, >= 4,000 /s")
+    return [line]
+
+
+class _Database:
+    """A new, empty database while the block runs."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._admin = create_engine(addresses.database, isolation_level="AUTOCOMMIT")
+        self._name = f"bench_{uuid.uuid4().hex[:8]}"
+        self._url = make_url(addresses.database).set(database=self._name).render_as_string(hide_password=False)
+
+    def __enter__(self) -> str:
+        with self._admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {self._name}"))
+        return self._url
+
+    def __exit__(self, *_: object) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {self._name} WITH (FORCE)"))
+        self._admin.dispose()
