@@ -1,6 +1,7 @@
 """The servers that are struck: the product's own, each of which can be killed and started again by itself."""
 
 import base64
+import os
 import signal
 import uuid
 from collections.abc import Callable, Mapping
@@ -46,12 +47,13 @@ class Servers:
         folder: Must be passable for Postgres's own user.
         nodes: Kafka nodes; with three, topics have three replicas of which two must have each record.
         far: Given a node's port, the port that stands for it on a second listener; see ``far_kafka``.
-        database: Whether there is a Postgres.
+
+    Attributes:
+        far_kafka: Kafka's address on the second listener; "" without one.
+        class_path: Kafka's jars, for its own tools.
     """
 
-    def __init__(
-        self, folder: Path, nodes: int = 1, far: Callable[[int], int] | None = None, *, database: bool = True
-    ) -> None:
+    def __init__(self, folder: Path, nodes: int = 1, far: Callable[[int], int] | None = None) -> None:
         self.folder = folder
         for made in (folder, folder / "logs"):
             made.mkdir(mode=0o711, exist_ok=True)
@@ -71,8 +73,10 @@ class Servers:
             own = self._own(number, nodes, far)
             self._services[f"kafka-{number}"] = Node(number, folder, self._chosen, own, cluster)
         self._services["registry"] = Registry(folder, self._chosen, registry, bundle_folder(registry, cache_folder()))
-        if database:
-            self._services["database"] = Postgres(folder, self._chosen, password(folder))
+        self._services["database"] = Postgres(folder, self._chosen, password(folder))
+        self.class_path = os.pathsep.join(
+            str(jar) for jar in bundle_folder(read_lock("kafka"), cache_folder()).glob("*.jar")
+        )
         self._state = State(self._chosen)
         self._nodes = nodes
 

@@ -18,15 +18,14 @@ from tests.chaos.world import World
 pytestmark = pytest.mark.integration
 
 RATE_HZ = 60.0
+CAMERA = NoiseSource(RATE_HZ).camera
 LATER_S = 0.1
 """How much later a frame right behind poison may be answered than others, at the median."""
 
 
 def message(world: World, job: Job, seq: int, shot: Shot) -> bytes:
     now_ns = time.time_ns()
-    return world.codec.encode(
-        frames_topic(job.pool), Frame(job.id, "run", seq, now_ns, NoiseSource.camera, shot.rgb, shot.depth_m)
-    )
+    return world.codec.encode(frames_topic(job.pool), Frame(job.id, "run", seq, now_ns, CAMERA, shot.rgb, shot.depth_m))
 
 
 def fuzzed(count: int, rng: random.Random) -> dict[int, str]:

@@ -93,10 +93,10 @@ class World:
         lane.workers.append(self._member(name, [WORKER, str(call_s)], environment))
         return lane.workers[-1]
 
-    def film(self, rate_hz: float) -> None:
-        """Start the cameras of all jobs."""
+    def film(self, rate_hz: float, width: int = 64, height: int = 48) -> None:
+        """Start the cameras of all jobs, of so many pixels."""
         names = [job.id for lane in self.lanes for job in lane.jobs]
-        self.camera = self._member("camera", [CAMERA, str(rate_hz), *names], {})
+        self.camera = self._member("camera", [CAMERA, str(rate_hz), str(width), str(height), *names], {})
 
     def discard(self, lane: Lane, worker: Member) -> None:
         """A worker that is gone and is not to come back."""
@@ -106,12 +106,16 @@ class World:
 
     def tend(self) -> None:
         """Start again what ended, and read what is new in the topics."""
-        for member in self._members:
-            if reason := member.again():
-                self.verdict.died.append(reason)
+        self.revive()
         if self._topics is None:
             self._topics = self._reader()
         self._topics.read(_POLL_S)
+
+    def revive(self) -> None:
+        """Start again what ended."""
+        for member in self._members:
+            if reason := member.again():
+                self.verdict.died.append(reason)
 
     def seen(self, job: Job) -> Log:
         """What readers have seen of a job so far."""
@@ -168,11 +172,13 @@ class World:
             self.tend()
         self.verdict.figures["settled_at_s"] = self.verdict.now_s()
 
-    def judge(self, **rules: frozenset[int]) -> None:
+    def judge(self, refused: frozenset[int] = frozenset(), *, torn_by_broker: bool = False) -> None:
         """Check all jobs, write the verdict, and fail if it is not good.
 
         Args:
-            rules: ``refused`` of what is expected.
+            refused: Frames that must have no answer.
+            torn_by_broker: The broker itself may have torn transactions: events may be twice in the topic in any mode;
+                how many were is a figure.
         """
         assert self._topics
         self._topics.read_all()
@@ -180,8 +186,14 @@ class World:
         reread.read_all()
         for lane in self.lanes:
             for job in lane.jobs:
-                self.verdict.anomalies[job.id] = self._check(lane, job, reread, rules)
+                self.verdict.anomalies[job.id] = self._check(lane, job, reread, refused, once=not torn_by_broker)
         self.letters = reread.letters
+        self.verdict.figures["repeated_events"] = {
+            f"{lane.delivery} {job.id}": len(reread.log(job.id).events)
+            - len({e.seq for e in reread.log(job.id).events})
+            for lane in self.lanes
+            for job in lane.jobs
+        }
         self.verdict.figures["events"] = {j.id: len(reread.log(j.id).events) for lane in self.lanes for j in lane.jobs}
         reread.close()
         assert self.verdict.good, f"see {self.verdict.write()}: {self.verdict.died} {self.verdict.anomalies}"
@@ -210,20 +222,20 @@ class World:
             return False
         return all(count_rows(self.addresses.database, job.id) >= self.answered(job) for _, job in lanes)
 
-    def _check(self, lane: Lane, job: Job, topics: Topics, rules: dict[str, frozenset[int]]) -> list[Anomaly]:
+    def _check(self, lane: Lane, job: Job, topics: Topics, refused: frozenset[int], *, once: bool) -> list[Anomaly]:
         log = topics.log(job.id)
         read_tables(self.addresses.database, job.id, log)
         run = log.sent[0].run if log.sent else ""
-        refused = rules.get("refused", frozenset())
+        exactly_once = once and lane.delivery == "exactly_once"
         poses = self._uninterrupted(job, log, topics, refused) if job.mode is Mode.ALL else {}
         expected = Expected(
             run,
             self._frames[job.id],
             frozenset(item.object_id for item in OBJECTS),
-            exactly_once=lane.delivery == "exactly_once",
+            exactly_once=exactly_once,
             all_frames=job.mode is Mode.ALL,
             poses=poses,
-            **rules,
+            refused=refused,
         )
         return check(log, expected) + self._aborted(job, log)
 

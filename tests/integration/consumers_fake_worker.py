@@ -11,6 +11,7 @@ import signal
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -36,7 +37,7 @@ class ChainEstimator:
     def __init__(self, call_s: float = 0.0) -> None:
         self.call_s = call_s
         self.prepared: dict[str, Job] = {}
-        self.calls: list[tuple[str, tuple[tuple[str, int], ...]]] = []
+        self.calls: list[tuple[str, tuple[tuple[str, int], ...]]] | deque[tuple[str, tuple[tuple[str, int], ...]]] = []
         self.overloaded = False
 
     def prepare(self, job: Job) -> Mapping[str, str]:
@@ -97,5 +98,7 @@ if __name__ == "__main__":
     faulthandler.register(signal.SIGUSR1)  # whoever waits for it in vain can ask where it is
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chain = None if sys.argv[1] == "registry" else ChainEstimator(float(sys.argv[1]))
+    if chain:
+        chain.calls = deque(maxlen=100)  # nobody asks a process for them, and one that works for hours would grow
     with stop_on_signals() as stop:
         run_worker(WorkerSettings(), stop, loader=(lambda _name: chain) if chain else None)
