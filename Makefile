@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes
 
-.PHONY: help install install-dev demo test lint bench lock clean
+.PHONY: help install install-dev demo test chaos lint bench lock clean
 
 help:
 	@echo "make demo     set up, then run stack, worker, sink and page on the synthetic clip"
 	@echo "make test     set up, then run all tests (real Kafka, registry, Postgres, browser)"
+	@echo "make chaos    kill, cut and fill everything, in its long form: CHAOS=\"--minutes 30 --seed N\""
 	@echo "make install  only set up, into $(VENV)"
 	@echo "make lint     ruff and pyright"
 	@echo "make bench    the measurements of tests/bench, as tables"
@@ -44,6 +45,11 @@ demo: install
 test: install-dev
 	@bash deploy/setup/system.sh chromium
 	@$(BIN)/python -m pytest $(TEST)
+
+CHAOS ?= --minutes 30
+
+chaos: install-dev
+	@$(BIN)/python -m pytest tests/chaos $(CHAOS)
 
 lint: install-dev
 	@$(BIN)/ruff format --check .

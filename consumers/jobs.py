@@ -1,5 +1,6 @@
 """What the small topics say about the jobs of our partitions: ``jobs``, ``prompts`` and ``status``."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -8,7 +9,10 @@ from consumers.broker import Partition, PartitionReader, Record
 from consumers.loop import Refused
 from schemas import BadMessage, Job, JobStatus, Prompt, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.registry import RegistryUnavailable
 from schemas.topics import JOBS, PROMPTS, STATUS
+
+_log = logging.getLogger("posestream.consumers")
 
 _READ_TIMEOUT_S = 60.0  # must stay well under max.poll.interval.ms
 _STATUS_BACK = 1000  # records read back per partition: explanations of gaps right after a take-over
@@ -54,12 +58,14 @@ class JobDirectory:
         self._codec = codec
         self._reader = reader
         self._known: dict[str, _Known] = {}
+        self._unread: list[Record] = []  # their schema is not known yet
 
     def assign(self, numbers: Collection[int]) -> News:
         """Read what is said about these partitions so far, and go on reading.
 
         Raises:
             TimeoutError: The topics could not be read to their end.
+            RegistryUnavailable: Nor could their records.
         """
         starts: dict[Partition, int | None] = {}
         for number in numbers:
@@ -68,12 +74,16 @@ class JobDirectory:
             status = Partition(STATUS, number)
             starts[status] = max(0, self._reader.end(status) - _STATUS_BACK)
         news = self._learn(self._reader.read_to_end(starts, _READ_TIMEOUT_S))
+        if self._unread:
+            reason = f"topics {JOBS}, {PROMPTS} and {STATUS}: {len(self._unread)} records wait for their schema"
+            raise RegistryUnavailable(reason)
         news.over.clear()  # old words: the job may have been started again since
         return news
 
     def unassign(self, numbers: Collection[int]) -> None:
         """Read these no more and forget their jobs."""
         self._reader.unassign([Partition(topic, number) for topic in (JOBS, PROMPTS, STATUS) for number in numbers])
+        self._unread = [record for record in self._unread if record.partition not in numbers]
         self._known = {job_id: known for job_id, known in self._known.items() if known.number not in numbers}
 
     def poll(self) -> News:
@@ -113,9 +123,14 @@ class JobDirectory:
             PROMPTS: self._learn_prompt,
             STATUS: self._learn_status,
         }
-        for record in records:
+        waiting, self._unread = [*self._unread, *records], []
+        for place, record in enumerate(waiting):
             try:
                 learn[record.topic](record, news)
+            except RegistryUnavailable as error:
+                _log.warning("%s from offset %d on waits: %s", record.source, record.offset, error)
+                self._unread = waiting[place:]
+                break
             except BadMessage as error:
                 news.refused.append(Refused(record, error))
         return news

@@ -1,6 +1,7 @@
 """A member of a Kafka consumer group."""
 
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -8,11 +9,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Ownership, Partition, Position, Record
-from consumers.kafka_records import record_of, watermarks
+from consumers.kafka_records import is_passing, record_of, watermarks
+from schemas import Overloaded
 
 _log = logging.getLogger("posestream.consumers")
 
 _QUERY_TIMEOUT_S = 10.0
+_AGAIN_S = 1.0
 # names of errors, as KafkaError.name() gives them
 _MOVED = frozenset(
     {
@@ -25,19 +28,6 @@ _MOVED = frozenset(
         "_ASSIGNMENT_LOST",
         "_STATE",
         "_NO_OFFSET",
-    }
-)
-_LATER = frozenset(
-    {
-        "_TRANSPORT",
-        "_ALL_BROKERS_DOWN",
-        "_TIMED_OUT",
-        "_WAIT_COORD",
-        "_DESTROY",
-        "REQUEST_TIMED_OUT",
-        "NOT_COORDINATOR",
-        "COORDINATOR_NOT_AVAILABLE",
-        "COORDINATOR_LOAD_IN_PROGRESS",
     }
 )
 _HOPELESS = frozenset({"UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"})
@@ -56,6 +46,8 @@ class KafkaConsumer:
         self._consumer = Consumer(config)
         self._ownership: Ownership | None = None
         self._next: dict[Partition, int] = {}  # ours, with the next offset to return
+        self._back: set[Partition] = set()  # ours for the group; they could not be taken yet
+        self._again_at_s = 0.0
         self._raised: BaseException | None = None  # in a callback: the C code in between would lose it
 
     def subscribe(self, topics: Sequence[str], ownership: Ownership) -> None:
@@ -67,6 +59,8 @@ class KafkaConsumer:
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
         """The next records of what is ours."""
+        if self._back and time.monotonic() >= self._again_at_s:
+            self._take_again(self._consumer)
         first = self._consumer.poll(timeout_s)
         # one call for the rest: each call hands the interpreter's lock to other threads
         rest = self._consumer.consume(max_records - 1, 0) if first is not None else []
@@ -156,16 +150,41 @@ class KafkaConsumer:
         ownership.lost(partitions)
 
     def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Take what the group gives us; where broker or handler are not up to it now, try it again later."""
         if not partitions or self._ownership is None or self._raised:
             return
+        try:
+            self._start(consumer, partitions, self._ownership)
+        except (KafkaException, Overloaded, TimeoutError) as error:
+            if isinstance(error, KafkaException) and not is_passing(error.args[0]):
+                raise
+            _log.warning("partitions not taken yet, tried again in %.0f s: %s", _AGAIN_S, error)
+            taken = {Partition(item.topic, item.partition) for item in partitions}
+            for partition in taken:
+                self._next.pop(partition, None)
+            self._ownership.lost(taken)
+            self._back |= taken
+            self._again_at_s = time.monotonic() + _AGAIN_S
+            consumer.incremental_assign(partitions)  # what is fetched meanwhile is left alone
+
+    def _start(self, consumer: Consumer, partitions: list[TopicPartition], ownership: Ownership) -> None:
         known = consumer.committed(partitions, timeout=_QUERY_TIMEOUT_S)
         committed = {Partition(t.topic, t.partition): _position(t) for t in known}
-        starts = self._ownership.assigned(committed)
+        starts = ownership.assigned(committed)
         for partition, position in committed.items():
             self._next[partition] = starts.get(partition, position.offset if position else OFFSET_BEGINNING)
         taken = [TopicPartition(p.topic, p.number, self._next[p]) for p in committed]
         consumer.incremental_assign(taken)
         consumer.resume(taken)  # one that was paused when it was lost is still so for librdkafka
+
+    def _take_again(self, consumer: Consumer) -> None:
+        """Take what was put off and is still given to us by the group."""
+        back, self._back = self._back, set()
+        assigned = {Partition(item.topic, item.partition) for item in consumer.assignment()}
+        again = [TopicPartition(p.topic, p.number) for p in sorted(back & assigned)]
+        if again:
+            consumer.incremental_unassign(again)
+            self._take(consumer, again)
 
     def _drop(
         self,
@@ -181,6 +200,7 @@ class KafkaConsumer:
             self._raised = self._raised or error
         for partition in gone:
             del self._next[partition]
+        self._back -= {Partition(item.topic, item.partition) for item in partitions}
         consumer.incremental_unassign(partitions)
 
     def _on_error(self, error: KafkaError, partition: Partition) -> None:
@@ -208,11 +228,6 @@ class KafkaConsumer:
         self._next[partition] = marks.low
         self._consumer.incremental_unassign([where])
         self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, marks.low)])
-
-
-def is_passing(error: KafkaError) -> bool:
-    """Whether the same may go well when it is tried again."""
-    return error.name() in _LATER or error.retriable()
 
 
 def _position(known: TopicPartition) -> Position | None:

@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import EarliestSpec, LatestSpec, OffsetSpec, TimestampSpec
 
@@ -12,6 +13,26 @@ from consumers.broker import Headers, Partition, Record
 
 _QUERY_TIMEOUT_S = 10.0
 _RETRY_S = 0.05
+# names of errors, as KafkaError.name() gives them
+_PASSING = frozenset(
+    {
+        "_TRANSPORT",
+        "_ALL_BROKERS_DOWN",
+        "_TIMED_OUT",
+        "_WAIT_COORD",
+        "_DESTROY",
+        "REQUEST_TIMED_OUT",
+        "NOT_COORDINATOR",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        # a topic that was just made, or whose broker was started again: the leader is not known everywhere yet
+        "NOT_LEADER_FOR_PARTITION",
+        "LEADER_NOT_AVAILABLE",
+        "FENCED_LEADER_EPOCH",
+        "UNKNOWN_LEADER_EPOCH",
+        "_NOENT",  # "No leaders found", of a client that asks
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +56,17 @@ def watermarks(admin: AdminClient, partitions: Collection[Partition]) -> dict[Pa
         try:
             low, high = (_offsets(admin, partitions, spec) for spec in (EarliestSpec(), LatestSpec()))
         except KafkaException as error:
-            # a topic that was just made, or moved: the leader is not known everywhere yet
-            passing = error.args[0].name() in ("NOT_LEADER_FOR_PARTITION", "LEADER_NOT_AVAILABLE")
-            if not passing or time.monotonic() > deadline_s:
+            if not is_passing(error.args[0]) or time.monotonic() > deadline_s:
                 raise
             time.sleep(_RETRY_S)
+            _ask_leaders(admin, partitions)
         else:
             return {partition: Watermarks(low[partition], high[partition]) for partition in partitions}
+
+
+def is_passing(error: KafkaError) -> bool:
+    """Whether the same may go well when it is tried again."""
+    return error.name() in _PASSING or error.retriable()
 
 
 def offset_since(admin: AdminClient, partition: Partition, time_ms: int) -> int:
@@ -53,6 +78,13 @@ def offset_since(admin: AdminClient, partition: Partition, time_ms: int) -> int:
     end = watermarks(admin, [partition])[partition].high
     found = _offsets(admin, [partition], TimestampSpec(time_ms))[partition]
     return found if found >= 0 else end  # -1: every record is older
+
+
+def _ask_leaders(admin: AdminClient, partitions: Collection[Partition]) -> None:
+    """Let the client forget leaders of before the broker's restart; by itself it does so minutes later."""
+    with suppress(KafkaException):  # the next try tells
+        for topic in {partition.topic for partition in partitions}:
+            admin.list_topics(topic, timeout=_RETRY_S * 20)
 
 
 def _offsets(admin: AdminClient, partitions: Collection[Partition], spec: OffsetSpec) -> dict[Partition, int]:

@@ -1,16 +1,18 @@
 """Exactly once through Kafka: what a process sends and how far it has come become visible together, or not at all."""
 
 import logging
+import threading
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Headers, Ownership, Partition, Position, Record
-from consumers.kafka_consumer import KafkaConsumer, is_passing
+from consumers.kafka_consumer import KafkaConsumer
 from consumers.kafka_producer import KafkaProducer
+from consumers.kafka_records import is_passing
 from schemas import Overloaded
 
 _log = logging.getLogger("posestream.consumers")
@@ -18,6 +20,7 @@ _log = logging.getLogger("posestream.consumers")
 _START_TIMEOUT_S = 30.0
 _RECOVER_TIMEOUT_S = 5.0
 _LAST_WORDS_S = 1.0
+_GRACE_S = 0.5
 
 
 class TransactionalProducer(KafkaProducer):
@@ -34,6 +37,7 @@ class TransactionalProducer(KafkaProducer):
         super().__init__(config)
         self._config = config
         self._open = False
+        self._first_ticket = 0
         self.broken = ""
         self._producer.init_transactions(_START_TIMEOUT_S)
 
@@ -69,7 +73,7 @@ class TransactionalProducer(KafkaProducer):
         Args:
             positions: May be empty.
             group: The consumer's ``consumer_group_metadata()``: who is not of its generation any more is refused.
-            timeout_s: How long each of its two steps may take.
+            timeout_s: How long it may take.
 
         Returns:
             False if it was refused or is in doubt: ``broken`` says why.
@@ -77,12 +81,17 @@ class TransactionalProducer(KafkaProducer):
         if self.broken or not (positions or self._open):
             return not self.broken
         offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
+        producer = self._producer
+
+        def end() -> None:
+            if offsets:
+                producer.send_offsets_to_transaction(offsets, group, timeout_s)
+            producer.commit_transaction(timeout_s)
+
         try:
             self._begin()
-            if offsets:
-                self._producer.send_offsets_to_transaction(offsets, group, timeout_s)
-            self._producer.commit_transaction(timeout_s)
-        except KafkaException as error:
+            _within(timeout_s + _GRACE_S, end)
+        except (KafkaException, TimeoutError) as error:
             self.broken = str(error.args[0])
             return False
         self._open = False
@@ -98,6 +107,7 @@ class TransactionalProducer(KafkaProducer):
         self._producer = Producer(self._config)  # of the same id: it takes the old one's place
         self._producer.init_transactions(timeout_s)
         self._on_the_way.clear()
+        self._first_ticket = self._tickets  # what the old one still says is of no interest
         self._open, self._error, self.broken = False, "", ""
 
     def close(self) -> None:
@@ -143,6 +153,40 @@ class TransactionalProducer(KafkaProducer):
     def _check(self) -> None:
         self.broken = self.broken or self._error
 
+    def _settle(
+        self, ticket: int, error: KafkaError | None, message: Message, on_delivered: Callable[[int], None] | None
+    ) -> None:
+        if ticket >= self._first_ticket:
+            super()._settle(ticket, error, message, on_delivered)
+
+
+def _within(limit_s: float, call: Callable[[], None]) -> None:
+    """Run a call in a thread that is left behind where the limit passes.
+
+    librdkafka 2.16 looks at no clock in ``send_offsets_to_transaction`` (its issue 5456): a connection that is cut
+    then is waited for for ever.
+
+    Raises:
+        TimeoutError: The limit passed; the call may still be running.
+        KafkaException: From the call.
+    """
+    failed: list[BaseException] = []
+
+    def guarded() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            failed.append(error)
+
+    thread = threading.Thread(target=guarded, name="transaction", daemon=True)
+    thread.start()
+    thread.join(limit_s)
+    if thread.is_alive():
+        msg = f"Kafka's client did not end the transaction in {limit_s:.1f} s"
+        raise TimeoutError(msg)
+    if failed:
+        raise failed[0]
+
 
 class TransactionalConsumer(KafkaConsumer):
     """A member whose positions are committed by the process's transactions.
@@ -161,7 +205,6 @@ class TransactionalConsumer(KafkaConsumer):
     ) -> None:
         super().__init__(config, admin)
         self._producer = producer
-        self._back: set[Partition] = set()  # told as lost, to be taken again
         self._committed = False  # since a revoke began
 
     def poll(self, max_records: int, timeout_s: float) -> list[Record]:
@@ -208,26 +251,3 @@ class TransactionalConsumer(KafkaConsumer):
             self._producer.broken = self._producer.broken or "the broker does not answer"
             return False
         return True
-
-    def _take(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        try:
-            super()._take(consumer, partitions)
-        except (Overloaded, TimeoutError):
-            if not self._producer.broken or self._ownership is None:
-                raise
-            taken = {Partition(item.topic, item.partition) for item in partitions}
-            self._ownership.lost(taken)
-            self._back |= taken
-            consumer.incremental_assign(partitions)  # ours for the group; they are taken when the broker answers
-
-    def _take_again(self, consumer: Consumer) -> None:
-        back, self._back = self._back, set()
-        assigned = {Partition(item.topic, item.partition) for item in consumer.assignment()}
-        again = [TopicPartition(p.topic, p.number) for p in sorted(back & assigned)]
-        try:
-            if again:
-                consumer.incremental_unassign(again)
-                self._take(consumer, again)
-        except KafkaException:
-            self._back |= back
-            raise

@@ -23,9 +23,11 @@ from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
 from consumers.streams import PendingFrame, Stream
 from consumers.tracks import TrackStore
+from consumers.unread import Unread
 from estimators.base import Estimator
 from schemas import BadMessage, JobStatus, Overloaded
 from schemas.codec import Codec, FrameHeader
+from schemas.registry import RegistryUnavailable
 
 _log = logging.getLogger("posestream.consumers")
 
@@ -66,6 +68,7 @@ class PoseHandler:
         self._outbox = Outbox(codec, self._producer, metrics, now_ns)
         self._gaps = GapWatch(self._directory, self._outbox, settings.gap_wait_s, clock)
         self._opened = OpenRecords()
+        self._unread = Unread()
         tools = Tools(codec, self._directory, self._outbox, self._opened, metrics, settings, self._refuse, clock)
         self._answerer = Answerer(tools, loader, executor)
         self._failpoints = Failpoints.from_environment()
@@ -87,7 +90,7 @@ class PoseHandler:
 
     def handle(self, records: Sequence[Record]) -> Handled:
         """Queue frames, then answer at most one of each stream."""
-        for record in records:
+        for record in self._unread.with_new(records):
             self._take(record)
         busy = flush = False
         try:
@@ -125,6 +128,7 @@ class PoseHandler:
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Say the last words about these partitions and forget them."""
+        self._failpoints.passed("in_revoke")
         try:
             self._gaps.report_now(partitions)
             self._producer.flush(_LAST_WORDS_S)
@@ -154,15 +158,19 @@ class PoseHandler:
         return job is not None and job.pool == self._settings.pool
 
     def _take(self, record: Record) -> None:
-        self._opened.take(record)
         try:
             header = self._header(record)
+        except RegistryUnavailable as error:
+            self._unread.keep(record, error)
+            return
         except BadMessage as error:
+            self._opened.take(record)
             self._refuse(record, error)
             stream = self._streams.get((record.source, (record.key or b"").decode(errors="replace")))
             if stream is not None:
                 stream.unreadable.append(error.reason)
             return
+        self._opened.take(record)
         stream = self._stream(header.job_id, record.source)
         self._metrics.received.labels(header.job_id).inc()
         if stream.repeats(header.run_id, header.seq):
@@ -239,7 +247,7 @@ class PoseHandler:
         limit = self._settings.queue_frames
         # a paused one stays so until half is done, since each resume fetches anew
         self._full = frozenset(p for p, n in waiting.items() if n >= (limit // 2 if p in self._full else limit))
-        return self._full
+        return self._full | self._unread.partitions
 
     def _forget(self, partitions: Collection[Partition]) -> None:
         for key in [key for key in self._streams if key[0] in partitions]:
@@ -249,6 +257,7 @@ class PoseHandler:
         self._directory.unassign(numbers)
         self._tracks.forget(partitions)
         self._opened.forget(partitions)
+        self._unread.forget(partitions)
         self._gaps.forget(partitions)
         for partition in partitions:
             self._answerer.ages.forget(partition)

@@ -15,12 +15,16 @@ from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
 from consumers.settings import WorkerSettings
 from estimators.base import Estimator
+from schemas import PoseEvent, StatusEvent, Track
 from schemas.codec import Codec
-from schemas.topics import frames_topic, worker_group
+from schemas.registry import RegistryUnavailable
+from schemas.topics import POSES, STATUS, TRACKS, frames_topic, worker_group
 
 _log = logging.getLogger("posestream.consumers")
 
 _MAX_RECORDS = 64
+_REGISTRY_PAUSE_S = 2.0
+_FLUSH_S = 10.0
 _TRANSACTION_S = 0.1  # nobody sees an event before its transaction is committed
 
 
@@ -61,11 +65,15 @@ def run_worker(
             exactly_once=exactly_once,
         ),
     )
-    handler = PoseHandler(broker, Codec(settings.registry), settings, metrics, loader)
+    codec = Codec(settings.registry)
+    if not _prepared(codec, stop):
+        return
+    handler = PoseHandler(broker, codec, settings, metrics, loader)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),
         topics=(frames_topic(settings.pool),),
         max_records=_MAX_RECORDS,
+        flush_timeout_s=min(_FLUSH_S, settings.session_timeout_ms / 1000) if exactly_once else _FLUSH_S,
         flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
         revoke_budget_s=settings.revoke_s,
         dead_letter_limit=settings.dead_letter_limit,
@@ -88,6 +96,20 @@ def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str]
         return loader
     first = {name: loader(name)}
     return lambda wanted: first.pop(wanted, None) or loader(wanted)
+
+
+def _prepared(codec: Codec, stop: threading.Event) -> bool:
+    """Ask for the schemas of all that a worker says before there is work; False where ``stop`` came first."""
+    for topic, kind in ((POSES, PoseEvent), (TRACKS, Track), (STATUS, StatusEvent)):
+        while True:
+            try:
+                codec.prepare(topic, kind)
+                break
+            except RegistryUnavailable as error:
+                _log.warning("waiting: %s", error)
+                if stop.wait(_REGISTRY_PAUSE_S):
+                    return False
+    return True
 
 
 @contextmanager

@@ -53,7 +53,10 @@ def record(
         def on_frame(count: int) -> None:
             status.update(f"{job_id}, run {run_id}: {count} frames")
 
-        recorder = Recorder(KafkaBroker(kafka), codec, RunChoice(job, run_id, span), stop, on_frame)
+        def on_full(problem: str) -> None:
+            status.update(f"{job_id}: waiting for space: {problem}")
+
+        recorder = Recorder(KafkaBroker(kafka), codec, RunChoice(job, run_id, span), stop, on_frame, on_full)
         report = recorder.record(to, follow=follow)
     if as_json:
         typer.echo(json.dumps(asdict(report)))

@@ -17,6 +17,8 @@ from schemas.topics import POSES
 
 _log = logging.getLogger("posestream.record")
 
+_SPACE_S = 1.0
+
 
 @dataclass(slots=True)
 class RecordReport:
@@ -50,11 +52,20 @@ class Recorder:
         choice: What to record.
         stop: Ends it, with the file complete.
         on_frame: Called with the number of frames so far.
+        on_full: Called with what is wrong, again and again, while the disk is full.
     """
 
     def __init__(
-        self, broker: Broker, codec: Codec, choice: RunChoice, stop: Event, on_frame: Callable[[int], None]
+        self,
+        broker: Broker,
+        codec: Codec,
+        choice: RunChoice,
+        stop: Event,
+        on_frame: Callable[[int], None],
+        on_full: Callable[[str], None] = lambda _problem: None,
     ) -> None:
+        self._on_full = on_full
+        self._waited = False
         self._broker = broker
         self._codec = codec
         self._choice = choice
@@ -66,18 +77,21 @@ class Recorder:
     def record(self, to: Path, *, follow: bool = False) -> RecordReport:
         """Record up to where the stream ends now, or when stopped.
 
+        Where the disk is full it waits for space and goes on: the stream waits in Kafka, as long as that keeps it.
+
         Args:
             to: A new file.
             follow: Go on with what comes.
 
         Raises:
-            RecordingError: The file exists, or the disk is full; what was written whole can be played.
+            RecordingError: The file exists or cannot be written, or it was stopped with the disk full; what was written
+                whole can be played.
         """
         began_s = time.monotonic()
         reader = self._broker.reader()
         partitions = [self._choice.frames, Partition(POSES, self._choice.job.partition)]
         try:
-            with WholeWrites(to) as out:
+            with WholeWrites(to, self._wait_for_space) as out:
                 writer = RecordingWriter(out, self._choice.job, self._choice.run_id)
                 starts = starts_of(reader, partitions, self._choice.span)
                 for record in records(reader, starts, self._stop.is_set, follow=follow):
@@ -89,6 +103,13 @@ class Recorder:
             reader.close()
         self._report.seconds = time.monotonic() - began_s
         return self._report
+
+    def _wait_for_space(self, problem: str) -> bool:
+        if not self._waited:
+            _log.warning("waiting for space: %s", problem)
+            self._waited = True
+        self._on_full(problem)
+        return not self._stop.wait(_SPACE_S)
 
     def _take(self, writer: RecordingWriter, record: Record) -> None:
         try:
@@ -106,6 +127,7 @@ class Recorder:
             return
         writer.frame(header, record.timestamp_ms * 1_000_000)
         self._report.frames += 1
+        self._waited = False
         if self._next_seq is not None:
             self._report.missing += max(0, header.seq - self._next_seq)
         self._next_seq = header.seq + 1

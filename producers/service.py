@@ -20,10 +20,10 @@ from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
 from producers.run import Run
 from producers.settings import ProduceSettings
 from producers.sources.base import LiveSource, Notice, Source, SourceError
-from schemas import Frame, Job, Mode, PosestreamError, SeqRange
+from schemas import Frame, Job, Mode, PosestreamError, SeqRange, StatusEvent
 from schemas.codec import Codec
 from schemas.images import FrameEncoding
-from schemas.topics import frames_topic
+from schemas.topics import STATUS, frames_topic
 
 _log = logging.getLogger("posestream.producers")
 
@@ -91,6 +91,7 @@ def produce(
     codec = Codec(settings.registry)
     run_id, first_seq = _place(settings, codec, job, source)
     codec.prepare(frames_topic(job.pool), Frame)
+    codec.prepare(STATUS, StatusEvent)  # it must be able to tell what it drops while the registry is away
     publisher = _publisher(settings, codec, job, run_id, source, metrics, stop)
     run = Run(job, run_id, first_seq, source, publisher, Pacer(settings.rate, stop.wait))
     with _served(metrics.registry, settings.metrics_port), _headroom(settings.kafka, job, stop) as wait_for_workers:

@@ -1,9 +1,10 @@
 """Schema ids, as a Confluent-compatible registry gives them out."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import lru_cache
 from threading import Lock
+from time import monotonic
 from typing import Any
 
 from confluent_kafka.schema_registry import (
@@ -14,16 +15,18 @@ from confluent_kafka.schema_registry import (
     ServerConfig,
 )
 
-from schemas.errors import BadMessage, PosestreamError
+from schemas.errors import BadMessage, Overloaded, PosestreamError
 from schemas.topics import POSES
 
 _NOT_FOUND = 404
 _TIMEOUT_S = 10
-_CONFLICT = (409, 422)
+_PAUSE_S = 1.0
+_EXISTS = 409
+_CONFLICT = (_EXISTS, 422)
 
 
-class RegistryUnavailable(PosestreamError):
-    """The registry does not answer: nothing can be said about any message, so none is given up on."""
+class RegistryUnavailable(Overloaded):
+    """The registry does not answer now: nothing can be said about any message, so none is given up on."""
 
 
 class SchemaRefused(PosestreamError):
@@ -39,9 +42,13 @@ class Registry:
     Args:
         url: Its address; ``mock://NAME`` is one in memory, shared by equal names in a process.
         auto_register: Whether unknown schemas are registered; else they must be there.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, url: str, *, auto_register: bool) -> None:
+    def __init__(self, url: str, *, auto_register: bool, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._away = ""
+        self._ask_again_at_s = 0.0
         self._url = url
         self._auto_register = auto_register
         self._ids: dict[tuple[str, str], int] = {}
@@ -57,7 +64,8 @@ class Registry:
         """
         with self._lock:
             if (topic, schema) not in self._ids:
-                self._ids[topic, schema] = self._register(f"{topic}-value", Schema(schema, "AVRO"))
+                with self._patience():
+                    self._ids[topic, schema] = self._register(f"{topic}-value", Schema(schema, "AVRO"))
             return self._ids[topic, schema]
 
     def schema_of(self, schema_id: int) -> str:
@@ -69,8 +77,23 @@ class Registry:
         """
         with self._lock:
             if schema_id not in self._texts:
-                self._texts[schema_id] = self._fetch(schema_id)
+                with self._patience():
+                    self._texts[schema_id] = self._fetch(schema_id)
             return self._texts[schema_id]
+
+    @contextmanager
+    def _patience(self) -> Generator[None]:
+        """After a question without an answer ask none for twice as long as that took: callers have other work."""
+        began_s = self._clock()
+        if began_s < self._ask_again_at_s:
+            raise RegistryUnavailable(self._away)
+        try:
+            yield
+        except RegistryUnavailable as error:
+            now_s = self._clock()
+            self._away = str(error)
+            self._ask_again_at_s = now_s + max(_PAUSE_S, 2 * (now_s - began_s))
+            raise
 
     def _fetch(self, schema_id: int) -> str:
         try:
@@ -93,7 +116,7 @@ class Registry:
             with _client(self._url) as client:
                 if not self._auto_register:
                     return _number(client.lookup_schema(subject, schema).schema_id)
-                client.set_config(subject, ServerConfig(compatibility=_compatibility(subject)))
+                _hold_to(client, subject)
                 return client.register_schema(subject, schema)
         except SchemaRegistryError as error:
             if error.http_status_code in (*_CONFLICT, _NOT_FOUND):
@@ -113,6 +136,17 @@ def _compatibility(subject: str) -> ConfigCompatibilityLevel:
     return ConfigCompatibilityLevel.BACKWARD_TRANSITIVE
 
 
+def _hold_to(client: Any, subject: str) -> None:  # noqa: ANN401 - the mock is no subclass
+    """Set a subject's compatibility; of two processes that do it first at once, Apicurio refuses one with 409."""
+    wanted = ServerConfig(compatibility=_compatibility(subject))
+    try:
+        client.set_config(subject, wanted)
+    except SchemaRegistryError as error:
+        if error.http_status_code != _EXISTS:
+            raise
+        client.set_config(subject, wanted)
+
+
 def _number(schema_id: int | None) -> int:
     if schema_id is None:
         msg = "schema registry: expected an id with a registered schema, got none"
@@ -126,7 +160,7 @@ def _client(url: str) -> Generator[Any]:
     if url.startswith("mock://"):
         yield _mock(url)
     else:
-        with SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S}) as client:
+        with SchemaRegistryClient({"url": url, "timeout": _TIMEOUT_S, "max.retries": 0}) as client:
             yield client
 
 

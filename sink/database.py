@@ -2,7 +2,9 @@
 
 import logging
 from datetime import UTC, datetime
+from itertools import chain, repeat
 from pathlib import Path
+from threading import Event
 
 from alembic import command
 from alembic.config import Config
@@ -14,12 +16,28 @@ from schemas import PosestreamError
 _log = logging.getLogger("posestream.sink")
 
 OLDEST_POSTGRES = 15
+_PAUSES_S = (0.5, 1.0, 2.0, 5.0)
 _MIGRATION_LOCK = 0x706F7365  # "pose": two sinks that start at once migrate one after the other
 _PARTITIONED = ("pose_events", "object_poses")
+# libpq gives no code for a connection that was never made; these are its and the server's own English words
+_AWAY = (
+    "Connection refused",
+    "timeout expired",
+    "is starting up",
+    "is shutting down",
+    "in recovery mode",
+    "not yet accepting connections",
+    "server closed the connection",
+    "terminating connection",
+)
 
 
 class DatabaseUnusable(PosestreamError):
     """The database cannot be used as it is; the message says what to change."""
+
+
+class DatabaseAway(DatabaseUnusable):
+    """Postgres does not answer now: it is started, stopped or out of reach."""
 
 
 def connect(url: str) -> Engine:
@@ -50,7 +68,8 @@ def migrate(engine: Engine) -> None:
     """Bring the tables to the newest shape; several processes may call this at once.
 
     Raises:
-        DatabaseUnusable: Postgres does not answer, or is older than 15.
+        DatabaseAway: Postgres does not answer now.
+        DatabaseUnusable: It refuses us, or is older than 15.
     """
     try:
         with engine.begin() as connection:
@@ -59,8 +78,27 @@ def migrate(engine: Engine) -> None:
             command.upgrade(_alembic(connection), "head")
     except OperationalError as error:
         msg = f"database {engine.url.render_as_string()}: expected a Postgres that answers, got: {error.orig}"
-        raise DatabaseUnusable(msg.strip()) from error
+        away = any(words in msg for words in _AWAY)
+        raise (DatabaseAway if away else DatabaseUnusable)(msg.strip()) from error
     ensure_partitions(engine, datetime.now(UTC))
+
+
+def migrate_when_up(engine: Engine, stop: Event) -> bool:
+    """As ``migrate``, but wait while Postgres is away, and say so; False where ``stop`` came first.
+
+    Raises:
+        DatabaseUnusable: As ``migrate``.
+    """
+    for pause_s in chain(_PAUSES_S, repeat(_PAUSES_S[-1])):
+        try:
+            migrate(engine)
+        except DatabaseAway as error:
+            _log.warning("waiting for Postgres: %s", error)
+            if stop.wait(pause_s):
+                return False
+        else:
+            return True
+    return False
 
 
 def ensure_partitions(engine: Engine, now: datetime) -> None:

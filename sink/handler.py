@@ -8,8 +8,10 @@ from typing import Protocol
 
 from consumers.broker import Partition, Position, Record
 from consumers.loop import Handled, Refused
+from consumers.unread import Unread
 from schemas import BadMessage, Job, Overloaded, PoseEvent, StatusEvent
 from schemas.codec import Codec
+from schemas.registry import RegistryUnavailable
 from schemas.topics import JOBS, POSES, STATUS
 from sink.metrics import SinkMetrics
 from sink.rows import RecordPlace, check_job, event_rows, status_row
@@ -80,6 +82,7 @@ class SinkHandler:
         self._topic_ids: Mapping[str, str] = {}
         self._traces = RowTraces(metrics)
         self._waiting: dict[Partition, _Waiting] = {}
+        self._unread = Unread()
         self._failures = 0
         self._retry_at_s = 0.0
 
@@ -106,16 +109,20 @@ class SinkHandler:
             reason = f"{held} records wait for the database"
             raise Overloaded(reason)
         refused: list[Refused] = []
-        for record in records:
-            waiting = self._waiting.setdefault(record.source, _Waiting())
+        for record in self._unread.with_new(records):
+            waiting = self._waiting.get(record.source) or _Waiting()
             try:
                 self._take(record, waiting)
+            except RegistryUnavailable as error:
+                self._unread.keep(record, error)
+                continue
             except BadMessage as error:
                 refused.append(Refused(record, error))
                 self._metrics.dead_letters.labels(record.topic).inc()
             waiting.next_offset = record.offset + 1
+            self._waiting[record.source] = waiting
         due = held + len(records) >= _WRITE_AT and self._clock() >= self._retry_at_s
-        return Handled(refused, flush=due)
+        return Handled(refused, full=self._unread.partitions, flush=due)
 
     def flush(self, timeout_s: float) -> Mapping[Partition, Position]:  # noqa: ARG002 - Postgres has its own limit
         """Write all that waits, with the offsets after it, in one transaction.
@@ -149,6 +156,7 @@ class SinkHandler:
         """Drop what was not written: the next owner starts from the offsets in the database."""
         for partition in partitions:
             self._waiting.pop(partition, None)
+        self._unread.forget(partitions)
 
     def lost(self, partitions: Collection[Partition]) -> None:
         """As ``revoked``."""

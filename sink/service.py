@@ -14,7 +14,7 @@ from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
 from schemas.topics import JOBS, POSES, STATUS, specs
-from sink.database import connect, migrate
+from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
 from sink.metrics import SinkMetrics
 from sink.notifier.app import make_app
@@ -43,14 +43,15 @@ def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[
         on_ready: Called once with the page's address when events are read and the page answers.
 
     Raises:
-        DatabaseUnusable: Postgres does not answer at the start, or is too old.
+        DatabaseUnusable: Postgres refuses us, or is too old; where it does not answer at the start it is waited for.
         PortTaken: The port is in use.
         Exception: Whatever the loop, the feed or the server could not get over.
     """
     with _bound(settings.host, settings.port) as listener:
         engine = connect(settings.database)
         try:
-            migrate(engine)
+            if not migrate_when_up(engine, stop):
+                return
             KafkaBroker(settings.kafka).ensure_topics([one for one in specs(()) if _ours(one.name)])
             _Sink(settings, stop).run(listener, Store(engine), Queries(engine), on_ready)
         finally:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
-from schemas import PosestreamError
+from schemas import Overloaded, PosestreamError
 
 _TIMEOUT_S = 10.0
 
@@ -22,7 +22,8 @@ def topic_ids(kafka: str, topics: Collection[str]) -> Mapping[str, str]:
         topics: Names; each must exist.
 
     Raises:
-        TopicUnknown: One of them does not exist, or Kafka does not answer.
+        TopicUnknown: One of them does not exist.
+        Overloaded: Kafka does not answer now.
     """
     admin = AdminClient({"bootstrap.servers": kafka, "socket.timeout.ms": int(_TIMEOUT_S * 1000)})
     asked = admin.describe_topics(TopicCollection(list(topics)), request_timeout=_TIMEOUT_S)
@@ -32,5 +33,6 @@ def topic_ids(kafka: str, topics: Collection[str]) -> Mapping[str, str]:
             found[name] = str(future.result(_TIMEOUT_S).topic_id)
         except KafkaException as error:
             msg = f"topic {name}: expected to find it at {kafka}, got: {error.args[0]}"
-            raise TopicUnknown(msg) from error
+            unknown = error.args[0].name() == "UNKNOWN_TOPIC_OR_PART"
+            raise (TopicUnknown(msg) if unknown else Overloaded(msg)) from error
     return found

@@ -28,6 +28,8 @@ BROKER_SETTINGS = {
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("posestream")
     group.addoption("--docker", action="store_true", help="run Kafka, the registry and Postgres in containers")
+    group.addoption("--minutes", type=float, default=0.0, help="chaos: the long form, with a soak of so many minutes")
+    group.addoption("--seed", type=int, help="chaos: strike as a run before did")
     group.addoption("--node", action="store_true", help="run the tests that need Node.js and packages from npm")
 
 

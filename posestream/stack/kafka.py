@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -70,6 +71,9 @@ class Kafka:
         chosen: Ports by name.
         bundle: What the jars in ``jars`` are.
         jars: The folder of the verified jars.
+        settings: The node's own over the usual ones, under Kafka's names: of one of several nodes, or of another
+            listener.
+        cluster: The cluster's id, which all nodes share; a new one if empty.
     """
 
     name: str = "kafka"
@@ -77,7 +81,17 @@ class Kafka:
     stop_signal: int = signal.SIGTERM
     stop_grace_s: float = 60.0  # the first stop writes the start-up cache
 
-    def __init__(self, folder: Path, chosen: dict[str, int], bundle: Bundle, jars: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        chosen: dict[str, int],
+        bundle: Bundle,
+        jars: Path,
+        settings: Mapping[str, object] | None = None,
+        cluster: str = "",
+    ) -> None:
+        self._own = dict(settings or {})
+        self._cluster = cluster
         self._folder = folder / "kafka"
         self._port, self._controller_port = (chosen[name] for name in self.port_names)
         # the order of the lock file: the start-up cache is valid for one order only
@@ -124,13 +138,14 @@ class Kafka:
             "listeners": f"PLAINTEXT://{clients},CONTROLLER://{controllers}",
             "advertised.listeners": f"PLAINTEXT://{clients}",
             "log.dirs": data.as_posix(),
+            **self._own,
         }
         path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()), encoding="utf-8")
         return path
 
     def _format(self, folder: Path) -> None:
         settings = self._write_settings(folder.with_name(f"{folder.name}.properties"), folder)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        cluster = self._cluster or base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         if cluster.startswith("-"):  # would be read as an option
             cluster = f"A{cluster[1:]}"
         command = (

@@ -18,6 +18,7 @@ from posestream.stack.state import State
 _READY_TIMEOUT_S = 90.0  # Kafka reads all its logs again after a kill
 _POLL_S = 0.05
 _LOG_LINES = 15
+_CAUSE_LINES = 120  # Java tells the cause above its stack
 
 
 class Launcher:
@@ -97,8 +98,9 @@ class Launcher:
 
     def _failure(self, service: Service, what: str) -> StackError:
         path = log_path(self._folder, service.name)
-        tail = "\n".join(last_lines(path, _LOG_LINES))
-        if tells_of_full_disk(tail):
+        lines = last_lines(path, _CAUSE_LINES)
+        tail = "\n".join(lines[-_LOG_LINES:])
+        if tells_of_full_disk("\n".join(lines)):
             return disk_full(self._folder, f"{service.name} cannot write", "--data")
         return StackError(f"{service.name} {what}; the end of its log {path}:\n{tail}")
 

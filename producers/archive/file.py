@@ -1,10 +1,14 @@
 """The file under a recording: written and read in whole pieces, so that neither a full disk nor a kill tears one."""
 
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from schemas import PosestreamError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class RecordingError(PosestreamError):
@@ -18,6 +22,8 @@ class WholeWrites:
 
     Args:
         path: Must not exist.
+        wait_for_space: Called with what is wrong where disk or quota are full, with the file whole; returns whether to
+            try again.
 
     Attributes:
         size_bytes: Of all that was written whole.
@@ -26,9 +32,10 @@ class WholeWrites:
         RecordingError: It exists, or cannot be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait_for_space: Callable[[str], bool] = lambda _problem: False) -> None:
         self.size_bytes = 0
         self._path = path
+        self._wait_for_space = wait_for_space
         try:
             self._fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
         except FileExistsError as error:
@@ -48,20 +55,26 @@ class WholeWrites:
         """Append these bytes.
 
         Raises:
-            RecordingError: Disk or quota full; the file is as it was before.
+            RecordingError: They cannot be written, or the disk is full and nobody waits; the file is as it was before.
         """
+        while True:
+            try:
+                self._append(data)
+            except OSError as error:
+                os.ftruncate(self._fd, self.size_bytes)
+                os.lseek(self._fd, self.size_bytes, os.SEEK_SET)
+                kept = f"the {self.size_bytes} bytes before it are whole and can be played"
+                msg = f"{self._path}: {len(data)} more bytes cannot be written: {error.strerror}; {kept}"
+                if error.errno not in _FULL or not self._wait_for_space(msg):
+                    raise RecordingError(msg) from error
+            else:
+                self.size_bytes += len(data)
+                return len(data)
+
+    def _append(self, data: bytes | bytearray | memoryview) -> None:
         left = memoryview(data)
-        try:
-            while left:
-                left = left[os.write(self._fd, left) :]
-        except OSError as error:
-            os.ftruncate(self._fd, self.size_bytes)
-            os.lseek(self._fd, self.size_bytes, os.SEEK_SET)
-            kept = f"the {self.size_bytes} bytes before it are whole and can be played"
-            msg = f"{self._path}: {len(data)} more bytes cannot be written: {error.strerror}; {kept}"
-            raise RecordingError(msg) from error
-        self.size_bytes += len(data)
-        return len(data)
+        while left:
+            left = left[os.write(self._fd, left) :]
 
     def tell(self) -> int:
         """Where the next byte will stand."""

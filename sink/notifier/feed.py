@@ -13,6 +13,7 @@ from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
 from schemas import BadMessage, PoseEvent, PosestreamError, StatusEvent
 from schemas.codec import Codec
+from schemas.registry import RegistryUnavailable
 from schemas.topics import MESSAGE_LIMIT_BYTES, POSES, STATUS, frames_topic
 from sink.metrics import SinkMetrics
 from sink.notifier.messages import frame_message
@@ -128,7 +129,10 @@ class EventFeed:
                 self._on_pose(self._codec.decode(value, PoseEvent))
             else:
                 self._on_status(self._codec.decode(value, StatusEvent))
-        except BadMessage as error:  # the sink sends it to the dead letters; here it only cannot be shown
+        except (
+            BadMessage,
+            RegistryUnavailable,
+        ) as error:  # the sink sends it to the dead letters; here it only cannot be shown
             self._metrics.unreadable.inc()
             _log.info("unreadable: %s", error)
 
@@ -208,7 +212,7 @@ class FrameFeed:
         value: Any = message.value()
         try:
             header = self._codec.decode_frame_header(value or b"")
-        except BadMessage as error:
+        except (BadMessage, RegistryUnavailable) as error:
             self._metrics.unreadable.inc()
             _log.info("unreadable frame: %s", error)
             return

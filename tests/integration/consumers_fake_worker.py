@@ -5,10 +5,13 @@ The tiny one's poses depend on every frame since the registration and on nothing
 doubled one or a track that was not carried over changes all that follow.
 """
 
+import faulthandler
 import logging
+import signal
 import struct
 import sys
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -34,7 +37,7 @@ class ChainEstimator:
     def __init__(self, call_s: float = 0.0) -> None:
         self.call_s = call_s
         self.prepared: dict[str, Job] = {}
-        self.calls: list[tuple[str, tuple[tuple[str, int], ...]]] = []
+        self.calls: list[tuple[str, tuple[tuple[str, int], ...]]] | deque[tuple[str, tuple[tuple[str, int], ...]]] = []
         self.overloaded = False
 
     def prepare(self, job: Job) -> Mapping[str, str]:
@@ -92,7 +95,10 @@ def estimate(total: float, count: int, state: State) -> Estimate:
 
 
 if __name__ == "__main__":
+    faulthandler.register(signal.SIGUSR1)  # whoever waits for it in vain can ask where it is
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     chain = None if sys.argv[1] == "registry" else ChainEstimator(float(sys.argv[1]))
+    if chain:
+        chain.calls = deque(maxlen=100)  # nobody asks a process for them, and one that works for hours would grow
     with stop_on_signals() as stop:
         run_worker(WorkerSettings(), stop, loader=(lambda _name: chain) if chain else None)

@@ -1,6 +1,8 @@
 """Recordings: what was written comes back byte for byte, and a file that was cut off gives what is whole in it."""
 
+import errno
 import json
+import os
 import resource
 from base64 import b64decode
 from collections.abc import Callable
@@ -234,6 +236,40 @@ def test_a_full_disk_leaves_whole_pieces(tmp_path: Path) -> None:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
         out.write(b"c" * 10)
     assert path.read_bytes() == b"a" * 600 + b"c" * 10
+
+
+class FullDisk:
+    """``os.write`` on a disk with room for some bytes, then for more."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.problems: list[str] = []
+        self._write = os.write
+
+    def write(self, fd: int, data: memoryview) -> int:
+        if self.room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        done = self._write(fd, data[: self.room])
+        self.room -= done
+        return done
+
+    def wait(self, problem: str) -> bool:
+        self.problems.append(problem)
+        self.room = 500 if len(self.problems) == 2 else self.room
+        return len(self.problems) < 3
+
+
+def test_a_disk_that_has_room_again_is_written_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, disk = tmp_path / "a.bin", FullDisk(700)
+    monkeypatch.setattr("producers.archive.file.os.write", disk.write)
+    with WholeWrites(path, disk.wait) as out:
+        out.write(b"a" * 600)
+        assert out.write(b"b" * 300) == 300  # the first 100 of them fit at once
+        assert len(disk.problems) == 2
+        assert "600 bytes before it are whole" in disk.problems[0]
+        with pytest.raises(RecordingError, match="No space left"):
+            out.write(b"c" * 300)  # nobody waits any more
+    assert path.read_bytes() == b"a" * 600 + b"b" * 300
 
 
 @pytest.mark.parametrize(

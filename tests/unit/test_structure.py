@@ -13,7 +13,7 @@ ALLOWED = {
     "estimators": ("schemas",),
     "producers": ("schemas", "estimators.rendering", "estimators.mesh"),
     "consumers": ("schemas", "estimators"),
-    "sink": ("schemas", "consumers.loop", "consumers.kafka", "consumers.broker"),
+    "sink": ("schemas", "consumers.loop", "consumers.kafka", "consumers.broker", "consumers.unread"),
     "posestream": ROOMS,
 }
 

@@ -1,0 +1,72 @@
+"""A transaction whose end never comes back from Kafka's client."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from consumers.broker import Partition, Position
+from consumers.kafka_transactions import TransactionalProducer
+
+FRAMES = {Partition("frames", 0): Position(7)}
+
+
+class Client:
+    """What a transactional producer asks of librdkafka."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+        self.answer = threading.Event()
+        self.error: Exception | None = None
+
+    def begin_transaction(self) -> None:
+        self.said.append("begin")
+
+    def send_offsets_to_transaction(self, *_: Any) -> None:
+        self.answer.wait(30)
+        if self.error:
+            raise self.error
+
+    def commit_transaction(self, _timeout_s: float) -> None:
+        self.said.append("commit")
+
+
+@pytest.fixture
+def producer(monkeypatch: pytest.MonkeyPatch) -> TransactionalProducer:
+    made = TransactionalProducer.__new__(TransactionalProducer)
+    client = Client()
+    values = {"_producer": client, "_open": False, "_first_ticket": 0, "broken": "", "_error": "", "_tickets": 0}
+    for name, value in (values | {"_on_the_way": {}}).items():
+        setattr(made, name, value)
+    monkeypatch.setattr("consumers.kafka_transactions._GRACE_S", 0.1)
+    return made
+
+
+def test_it_is_given_up_where_the_client_never_comes_back(producer: TransactionalProducer) -> None:
+    began_s = time.monotonic()
+    assert not producer.commit(FRAMES, None, 0.1)
+    assert time.monotonic() - began_s < 5
+    assert producer.broken == "Kafka's client did not end the transaction in 0.2 s"
+    producer._producer.answer.set()
+
+
+def test_it_is_committed_where_it_comes_back(producer: TransactionalProducer) -> None:
+    producer._producer.answer.set()
+    assert producer.commit(FRAMES, None, 5.0)
+    assert producer._producer.said == ["begin", "commit"]
+
+
+def test_a_refusal_says_why(producer: TransactionalProducer) -> None:
+    producer._producer.answer.set()
+    producer._producer.error = KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "moved"))
+    assert not producer.commit(FRAMES, None, 5.0)
+    assert "moved" in producer.broken
+
+
+def test_what_the_old_client_still_says_is_of_no_interest(producer: TransactionalProducer) -> None:
+    producer._first_ticket = 3
+    producer._on_the_way = {3: None}
+    producer._settle(2, KafkaError(KafkaError._MSG_TIMED_OUT), None, None)  # type: ignore[arg-type]
+    assert producer._error == ""
