@@ -95,6 +95,24 @@ def test_a_job_that_cannot_be_prepared_fails_and_the_others_go_on(world: World, 
     assert [status.reason for status in world.statuses(StatusKind.JOB)] == ["no such thing"]
 
 
+class Loadable(dict[str, Waiting]):
+    """Estimators by name; others have no weights that can be loaded."""
+
+    def __missing__(self, name: str) -> Waiting:
+        raise BadJob(f"{name}: weights of another network")
+
+
+def test_an_estimator_that_cannot_be_loaded_fails_its_jobs_and_the_others_go_on(world: World, waiting: Waiting) -> None:
+    world.job("broken", 0, estimator="network")
+    world.job("quick", 1)
+    worker = Worker(world, Loadable(chain=waiting), beside=True)
+    world.frames(*[frame("broken", seq) for seq in range(2)])
+    world.frames(*[frame("quick", seq) for seq in range(2)], number=1)
+    worker.until(lambda: seqs(world, "quick", 1) == [0, 1] and world.committed(0) == 2)
+    assert [status.reason for status in world.statuses(StatusKind.JOB)] == ["network: weights of another network"]
+    assert world.events(0) == []
+
+
 def test_the_answer_to_a_stream_that_was_taken_away_meanwhile_is_not_sent(world: World, waiting: Waiting) -> None:
     world.job("slow", 0)
     worker = Worker(world, {"chain": waiting}, beside=True)
