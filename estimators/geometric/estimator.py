@@ -41,7 +41,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "3"
+    version = "4"
     weights_digest = ""
 
     def __init__(self, renderer: Renderer | None = None, threads: int = 1) -> None:
