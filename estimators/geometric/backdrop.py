@@ -29,9 +29,12 @@ _AROUND = 0.6  # of the diameter: what may be the object itself
 _OTHER = 0.12  # of a logarithm: another colour
 _RATE = 0.25
 _UNMOVED, _FEWEST = 0.5, 200  # of the pixels that stood: fewer are alike, and the camera itself moves; of pixels
-_QUALITY = 85  # of a JPEG
+_JPEG = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
 _BORDER = np.ones((7, 7), np.uint8)
 _FLOOR = 16.0  # grey levels, under a logarithm
+# colours are compared by logarithms: what a JPEG leaves out of dark ones must be as small as of bright ones
+_CODES = np.rint(255 * np.log1p(np.arange(256) / _FLOOR) / np.log1p(255 / _FLOOR)).astype(np.uint8)
+_COLOURS = np.rint(_FLOOR * np.expm1(np.arange(256) / 255 * np.log1p(255 / _FLOOR))).astype(np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,8 +53,8 @@ class Backdrop:
     place: Array
 
     def pack(self) -> bytes:
-        """6 to 14 kB: a JPEG, ages and places."""
-        coded = cv2.imencode(".jpg", self.rgb, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1].tobytes()
+        """10 to 25 kB: a JPEG of logarithms, ages and places."""
+        coded = cv2.imencode(".jpg", _CODES[self.rgb], _JPEG)[1].tobytes()
         return len(coded).to_bytes(4, "little") + coded + zlib.compress((self.age | self.place << 4).tobytes(), 1)
 
     @staticmethod
@@ -60,7 +63,7 @@ class Backdrop:
         if len(data) < 4:
             return None
         length = int.from_bytes(data[:4], "little")
-        rgb = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8, length, 4), cv2.IMREAD_COLOR))
+        rgb = _COLOURS[cv2.imdecode(np.frombuffer(data, np.uint8, length, 4), cv2.IMREAD_COLOR)]
         both = np.frombuffer(zlib.decompress(data[4 + length :]), np.uint8).reshape(GRID)
         return Backdrop(rgb, both & 15, both >> 4)
 

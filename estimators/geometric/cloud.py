@@ -1,6 +1,6 @@
 """Placements scattered about others, ever closer to those that the frame makes likely."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 
 import numpy as np
@@ -11,6 +11,7 @@ from estimators.geometric.solve import turn_by
 from schemas.arrays import Array
 
 _COUNT, _KEPT = 64, 8
+_SHIFT = 17  # so that each round draws others
 _LEAST = np.repeat([np.radians(3.0), 0.005], 3)
 _ROUNDS = (0.4, 0.16)  # of the first spread
 _CLOSE = np.repeat([np.radians(12.0), 0.02], 3)  # the second round is no wider
@@ -56,6 +57,32 @@ def likeliest(
         steps = _DRAWN[: _COUNT // len(kept)] if number == 0 else _DRAWN[-(_COUNT // len(kept)) :]
         near = [_moved(tried[k], share / _ROUNDS[0] * size * step) for k in kept for step in steps]
         tried, merits = [tried[k] for k in kept] + near, np.concatenate([merits[kept], merit(near)])
+    return _different(tried, merits, most)
+
+
+def narrowed(
+    tried: list[Placement], merit: Callable[[list[Placement]], Array], plan: Sequence[tuple[int, int, float, float]],
+    most: int,
+) -> list[Placement]:  # fmt: skip
+    """The likeliest placements near some others, in several rounds, none like a better one.
+
+    Args:
+        tried: Where to begin.
+        merit: (B,) logarithm of how likely B placements are.
+        plan: For each round how many are kept, how many are tried about each of them, and how far off, radians and
+            metres.
+        most: How many are given at most.
+    """
+    merits = merit(tried)
+    for number, (keep, draws, turn_rad, shift_m) in enumerate(plan):
+        best = np.argsort(-merits, kind="stable")[:keep]
+        kept, size = [tried[k] for k in best], np.repeat([turn_rad, shift_m], 3)
+        near = [
+            _moved(one, size * _DRAWN[(place * draws + draw + _SHIFT * number) % _COUNT])
+            for place, one in enumerate(kept)
+            for draw in range(draws)
+        ]
+        tried, merits = kept + near, np.concatenate([merits[best], merit(near)])
     return _different(tried, merits, most)
 
 

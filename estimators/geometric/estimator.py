@@ -41,7 +41,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "3"
+    version = "4"
     weights_digest = ""
     side_by_side = True
 

@@ -64,6 +64,7 @@ def _matched(
     best = best_places(
         points, rgb, normals, weight, view, R, sight.tints, sight.without, sight.hidden, sight.K[0, 0] / z,
         (images.known.terms, images.known.tone), _STRIDE_PX,
+        reach_m * sight.K[0, 0] / z + _STRIDE_PX,
     )  # fmt: skip
     at = (best[:, 1:] - sight.K[:2, 2]) / [sight.K[0, 0], sight.K[1, 1]] * z
     return best[:, 0], np.column_stack([at, np.full(len(at), z)])

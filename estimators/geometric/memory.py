@@ -8,7 +8,7 @@ import numpy as np
 from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
-_VERSION = 4
+_VERSION = 5
 _LAYOUT = struct.Struct("<Hq9I67d36fd4I")
 _FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
 

@@ -23,7 +23,12 @@ from schemas.arrays import Array
 
 _WIDTH, _SIDE_PX, _LARGEST_PX = 1.45, 40, 120  # of the diameter; of a sight that wide, and of any
 _EVIDENCE = 0.3  # of a pixel's log-odds: neighbours say the same
-_SCORE = 30.0  # what a score of one, which sees edges and texture, weighs beside log-odds
+SCORE = 30.0
+"""What a score of one, which sees edges and texture, weighs beside log-odds."""
+PART_ODDS = 25.0
+"""Summed log-odds that say that a part of it shows, however much is hidden."""
+LEAST_ODDS = 0.3
+"""That are taken to be usual."""
 _SURE = 0.85  # of what is usual
 _FITTED = 2
 
@@ -36,11 +41,13 @@ class Found:
         fit: The fit.
         score: See ``score.score_of``.
         odds: Mean log-odds of its pixels, -3 to 3.
+        total: ``PictureSearch.odds`` of it: that something of it is there, however much is hidden.
     """
 
     fit: Fit
     score: float
     odds: float
+    total: float
 
 
 class PictureSearch:
@@ -56,7 +63,7 @@ class PictureSearch:
 
     def __init__(self, model: ObjectModel, memory: Memory, images: FrameImages, renderer: Renderer, held: Held) -> None:
         self.model, self.memory, self.images, self.renderer, self.held = model, memory, images, renderer, held
-        self._predicted = Placement(held.R, held.t)
+        self.predicted = Placement(held.R, held.t)
         self._spread = np.linalg.inv(held.information)
         self._sight = self._seen_about(held.t, 2 * float(np.sqrt(self._spread[3:, 3:].max())))
 
@@ -65,6 +72,10 @@ class PictureSearch:
         other = copy(self)
         other._sight = self._seen_about(center_m, reach_m)  # noqa: SLF001 - of the same class
         return other
+
+    def over(self, one: Placement, other: Placement) -> "PictureSearch":
+        """The same, for two placements, wherever they are."""
+        return self.about((one.t + other.t) / 2, float(np.linalg.norm(one.t - other.t)) / 2)
 
     def _seen_about(self, center_m: Array, reach_m: float) -> Sight:
         usual_m = _WIDTH * self.model.mesh.diameter_m
@@ -76,21 +87,18 @@ class PictureSearch:
         """(B,) logarithm of how much likelier the frame is with the object at each placement than without it."""
         return _EVIDENCE * self._log_odds(placements)[0]
 
-    def mean_odds(self, placement: Placement) -> float:
-        """Mean log-odds of the pixels that a placement draws, -3 to 3."""
-        return float(self._log_odds([placement])[1][0])
-
     def _log_odds(self, placements: Sequence[Placement]) -> tuple[Array, Array]:
         return log_odds_of(self.model, self._sight, placements, self.images, self.renderer)
 
     def merit(self, placements: Sequence[Placement]) -> Array:
         """(B,) ``odds``, less how far each placement is off the predicted one."""
-        off = np.stack([step_between(self._predicted, one) for one in placements])
+        off = np.stack([step_between(self.predicted, one) for one in placements])
         return self.odds(placements) - 0.5 * np.einsum("bi,ij,bj->b", off, self.held.information, off)
 
     def judged(self, fitted: Fit) -> Found:
         """A fit with its score and odds."""
-        return Found(fitted, score_of(fitted.evidence, self.memory), self.mean_odds(fitted.placement))
+        total, mean = self._log_odds([fitted.placement])
+        return Found(fitted, score_of(fitted.evidence, self.memory), float(mean[0]), _EVIDENCE * float(total[0]))
 
     def fit(self, start: Placement, *, coarse: bool = False, held: bool = False) -> Fit | None:
         """The fit from a start, held near the predicted pose or loosely near the start itself."""
@@ -100,13 +108,13 @@ class PictureSearch:
 
     def best(self) -> Found | None:
         """The fit from the predicted pose; where it is in doubt the best of it and of those from likely placements."""
-        fitted = self.fit(self._predicted, coarse=True, held=True)
+        fitted = self.fit(self.predicted, coarse=True, held=True)
         found = None if fitted is None else self.judged(fitted)
         if found is not None and self._is_sure(found):
             return found
         fits = [] if fitted is None else [fitted]
         if self.model.parts.restarts:
-            starts = likeliest([self._predicted], self._spread, self.merit, _FITTED)
+            starts = likeliest([self.predicted], self._spread, self.merit, _FITTED)
             fits += [one for start in starts if (one := self.fit(start, held=True)) is not None]
         if len(fits) < 2:
             return found if found is not None or not fits else self.judged(fits[0])
@@ -114,14 +122,17 @@ class PictureSearch:
 
     def best_of(self, starts: list[Placement], spread: Array, most: int) -> Fit | None:
         """The best fit from placements near some others, wherever the object was predicted."""
-        near = likeliest(starts, spread, self.odds, most)
-        fits = [one for start in near if (one := self.fit(start)) is not None]
+        return self.fitted(likeliest(starts, spread, self.odds, most))
+
+    def fitted(self, starts: Sequence[Placement]) -> Fit | None:
+        """The best of the fits from some placements; None where nothing is in view."""
+        fits = [one for start in starts if (one := self.fit(start)) is not None]
         if not fits:
             return None
         return fits[int(np.argmax(self.odds([one.placement for one in fits]) + self._scores(fits)))]
 
     def _scores(self, fits: Sequence[Fit]) -> Array:
-        return _SCORE * np.array([score_of(one.evidence, self.memory) for one in fits])
+        return SCORE * np.array([score_of(one.evidence, self.memory) for one in fits])
 
     def _is_sure(self, found: Found) -> bool:
         usual = self.memory

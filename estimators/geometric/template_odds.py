@@ -15,7 +15,7 @@ _LEAST, _MOST = -3.0, 8.0  # logarithms
 @njit(nogil=True, cache=True)
 def best_places(
     points: Array, rgb: Array, normals: Array, weight: Array, view: Array, R: Array, tints: Array, without: Array,
-    hidden: Array, px_per_m: float, light: tuple[Array, Array], stride: int,
+    hidden: Array, px_per_m: float, light: tuple[Array, Array], stride: int, reach_px: float,
 ) -> Array:  # fmt: skip
     """(B, 3) for each hypothesis the largest sum of log-odds, and column and row of the object's centre.
 
@@ -32,15 +32,18 @@ def best_places(
         px_per_m: Pixels for a metre at the object's distance.
         light: (9,) float64 terms and (2,) float64 tone, see ``known.Known``.
         stride: Pixels from place to place.
+        reach_px: How far from the middle a place can be.
     """
     best = np.full((R.shape[0], 3), -1e9)
     count = points.shape[1]
     dx, dy, look = np.empty(count, np.int64), np.empty(count, np.int64), np.empty((count, 6), np.float32)
-    behind = np.log(hidden)
+    behind, middle = np.log(hidden), 0.5 * (tints.shape[0] - 1)
     for b in range(R.shape[0]):
         _lit(points[view[b]], rgb[view[b]], normals[view[b]], R[b], px_per_m, light, dx, dy, look)
         for row in range(0, tints.shape[0], stride):
             for column in range(0, tints.shape[1], stride):
+                if (row - middle) ** 2 + (column - middle) ** 2 > reach_px * reach_px:
+                    continue
                 odds = weight[view[b]] * _sum(look, dx, dy, tints, without, behind, row, column)
                 if odds > best[b, 0]:
                     best[b, 0], best[b, 1], best[b, 2] = odds, column, row

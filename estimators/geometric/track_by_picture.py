@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from estimators.geometric.afresh_by_picture import found_elsewhere, turned_about_axis, turned_afresh
+from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_about_axis, turned_afresh
 from estimators.geometric.backdrop import backdrop_after
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.fit import Fit
@@ -15,9 +15,10 @@ from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import predict
 from estimators.geometric.picture_score import agreeing
-from estimators.geometric.picture_search import Found, PictureSearch, step_between
+from estimators.geometric.picture_search import LEAST_ODDS, PART_ODDS, Found, PictureSearch, step_between
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
+from estimators.geometric.probation import DOUBTED_SCORE
 from estimators.geometric.refine_by_picture import Held
 from estimators.geometric.trust import TRUSTED, trusted
 from estimators.rendering import Renderer
@@ -28,15 +29,16 @@ LOST_AFTER = 12
 """An object is lost after so many frames in a row in which nothing of it was seen."""
 _DAMPING, _UNSEEN_DECAY = 0.95, 0.9
 _SEEN_SCORE, _SEEN_ODDS, _LEARN_ODDS = 0.3, 0.2, 0.3  # the latter two of the usual odds
-_UNLIKELY_ODDS, _FAR_ODDS, _FAR_SCORE = 0.5, 0.6, 0.4
+_UNLIKELY_ODDS = 0.5
 _ENOUGH_ODDS = 0.5  # of the usual: fewer, and the pose is not trusted
-_LEAST_ODDS = 0.3  # that are taken to be usual
+_PART_TRUST = 0.3  # how far a part that shows is trusted at most
 _WEIGHT = 0.3  # of what a step is said to know: its rows err together
-_SEARCH_AFTER, _SEARCH_EVERY = 3, 2
+_SEARCH_AFTER = 3
 _WATCHED, _WATCHED_AT = 12, (12, 9, 5, 1)  # frames after a find, and when other turns are tried in them
 _ANEW_EVERY, _ANEW_ODDS = 8, 0.3
 _KNOWN_SPEED_AFTER = 6
-_MEAN_SHARE = 0.1
+_MEAN_SHARE, _FALLS_SLOWER = 0.1, 3
+_SLOW_M_S = 0.1  # what is not seen may go on that fast at least
 _WIDER = 3.0  # of the covariance: errors of mesh, light and lens are the same in all frames
 _NEVER = 1e-6  # of a step's information where nothing is to be trusted
 
@@ -83,13 +85,18 @@ def followed_by_picture(
     search = PictureSearch(model, memory, images, renderer, motion.held)
     found, motion = _sought(search, motion)
     memory = replace(motion.memory, probation=max(0, motion.memory.probation - 1))
-    usual = max(memory.odds, _LEAST_ODDS)
-    if found is None or (found.score < _SEEN_SCORE and found.odds < _SEEN_ODDS * usual):
+    usual = max(memory.odds, LEAST_ODDS)
+    if found is None or not _is_seen(found, usual):
         return _unseen(model, replace(motion, memory=memory))
     spread, memory = _moved(replace(motion, memory=memory), found, usual)
     found, memory = turned_about_axis(search, memory, found)
     again = state is State.LOST or memory.probation == _WATCHED - 1
     return _seen(model, memory, found, spread, images, State.REGISTERED if again else State.TRACKED)
+
+
+def _is_seen(found: Found, usual: float) -> bool:
+    """Whether a fit shows something of the object, if only a part beside what hides it."""
+    return found.score >= _SEEN_SCORE or found.odds >= _SEEN_ODDS * usual or found.total >= PART_ODDS
 
 
 def _predicted(model: ObjectModel, memory: Memory, before: Placement, seconds: float) -> _Motion:
@@ -108,13 +115,15 @@ def _predicted(model: ObjectModel, memory: Memory, before: Placement, seconds: f
 def _sought(search: PictureSearch, motion: _Motion) -> tuple[Found | None, _Motion]:
     """What is found near the predicted pose, or elsewhere, or turned another way, and the motion from there on."""
     parts, memory, found = search.model.parts, motion.memory, search.best()
-    usual = max(memory.odds, _LEAST_ODDS)
+    usual = max(memory.odds, LEAST_ODDS)
+    if found is not None and memory.bad >= _SEARCH_AFTER and not can_be_at(search, found.fit.placement):
+        found = None
     doubtful = found is None or found.odds < _UNLIKELY_ODDS * usual or found.score < _SEEN_SCORE
-    due = memory.bad >= _SEARCH_AFTER and memory.bad % _SEARCH_EVERY == 1
-    if parts.recovery and doubtful and due and (fitted := found_elsewhere(search)) is not None:
-        far, here = search.judged(fitted), found.odds if found else -np.inf
-        if far.odds > max(_FAR_ODDS * usual, here) and far.score > _FAR_SCORE:
-            found, motion = far, motion.begun(far.fit, replace(memory, probation=_WATCHED))
+    if parts.recovery and (memory.probation > 0 or (doubtful and memory.bad >= _SEARCH_AFTER)):
+        better = looked_for(search, found)
+        if better is not None:
+            found, far = better
+            motion = motion.begun(found.fit, replace(memory, probation=_WATCHED) if far else memory)
     if found is not None and parts.restarts and _look_anew(motion.memory, found.odds / usual):
         other = turned_afresh(search, found)
         if other is not None:
@@ -130,6 +139,7 @@ def _look_anew(memory: Memory, share: float) -> bool:
 def _moved(motion: _Motion, found: Found, usual: float) -> tuple[Array, Memory]:
     """The covariance (12, 12) and the memory with the velocities after a look, as far as it is trusted."""
     memory, trust = motion.memory, min(1.0, found.score / TRUSTED) * min(1.0, max(0.0, found.odds) / usual)
+    trust = max(trust, _PART_TRUST * min(1.0, max(0.0, found.total) / (2 * PART_ODDS)))
     information = found.fit.information.symmetric * (_WEIGHT * trust**2 + _NEVER)
     change, spread = corrected(motion.spread, information, step_between(motion.predicted, found.fit.placement))
     turn, shift = _DAMPING * memory.turn_rad_s + change[:3], _DAMPING * memory.shift_m_s + change[3:]
@@ -143,16 +153,25 @@ def _seen(
     fit, score = found.fit, found.score
     if memory.odds > 0:  # odds that are far from usual take from it
         score *= min(1.0, max(0.0, found.odds) / (_ENOUGH_ODDS * memory.odds))
-    good = found.score >= TRUSTED
+    good = found.score >= TRUSTED and not memory.probation
+    if memory.probation:
+        score = min(score, DOUBTED_SCORE)
     pose = fit.placement.pose(model.center_m)
     memory = replace(memory, bad=0 if good else memory.bad + 1)
     if good:
         memory = trusted(memory, pose, found.score, fit.evidence)
-        memory = replace(memory, odds=memory.odds + max(_MEAN_SHARE, 1 / memory.good) * (found.odds - memory.odds))
-    if good or found.odds > _LEARN_ODDS * max(memory.odds, _LEAST_ODDS):
+        memory = replace(memory, odds=_usual_odds(memory, found.odds))
+    if good or found.odds > _LEARN_ODDS * max(memory.odds, LEAST_ODDS):
         memory = remembering(model, memory, fit, images, sure=good)
     covariance = _WIDER * covariance_of(np.linalg.inv(spread[:6, :6]), fit.placement, model.center_m)
     return Estimate(pose, score, state, covariance, memory.pack())
+
+
+def _usual_odds(memory: Memory, odds: float) -> float:
+    """A running mean that falls slowly: a wrong pose must not become what is usual."""
+    share = max(_MEAN_SHARE, 1 / memory.good)
+    slow = share if odds > memory.odds or share > 2 * _MEAN_SHARE else share / _FALLS_SLOWER
+    return memory.odds + slow * (odds - memory.odds)
 
 
 def remembering(model: ObjectModel, memory: Memory, fit: Fit, images: FrameImages, *, sure: bool) -> Memory:
@@ -171,6 +190,8 @@ def _unseen(model: ObjectModel, motion: _Motion) -> Estimate:
     memory = replace(motion.memory, bad=motion.memory.bad + 1, spread=motion.spread.astype("<f4").tobytes())
     lost = memory.bad >= LOST_AFTER
     left = 0.0 if lost else _UNSEEN_DECAY
-    memory = replace(memory, turn_rad_s=left * memory.turn_rad_s, shift_m_s=left * memory.shift_m_s)
+    fast = float(np.linalg.norm(memory.shift_m_s)) / max(memory.speed_m_s, _SLOW_M_S)
+    shift_m_s = memory.shift_m_s * (left / max(1.0, fast))  # what is half hidden seems to fly along the view
+    memory = replace(memory, turn_rad_s=left * memory.turn_rad_s, shift_m_s=shift_m_s)
     pose = motion.predicted.pose(model.center_m)
     return Estimate(pose, 0.0, State.LOST if lost else State.TRACKED, memory=memory.pack())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import trimesh
@@ -123,6 +124,16 @@ def test_what_hides_the_object_is_in_front_and_what_it_hides_is_behind(box: Obje
     after = shown(backdrop, sampled(images_of(shot(box, LEFT, bar=True))), 1.0)
     assert (after[BAR_SMALL] == STILL_FRONT).mean() > 0.9
     assert (after[beside] == STILL_BEHIND).mean() > 0.7
+
+
+def test_what_stands_is_known_again_after_its_bytes_whatever_its_colours() -> None:
+    rng = np.random.default_rng(3)
+    patches = rng.integers(5, 250, (40, 40, 3), dtype=np.uint8)  # of eight pixels of a frame, two of the grid
+    behind = cv2.resize(patches, (320, 240), interpolation=cv2.INTER_NEAREST)
+    small = sampled(images_of(behind))
+    kept = Backdrop.unpack(Backdrop(small, np.full(GRID, 9, np.uint8), np.full(GRID, BEHIND, np.uint8)).pack())
+    assert kept is not None
+    assert (shown(kept, small, 1.0) == STILL_BEHIND).mean() > 0.9
 
 
 def test_a_backdrop_survives_its_bytes(box: ObjectModel) -> None:

@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from estimators.geometric.cloud import likeliest
+from estimators.geometric.cloud import likeliest, narrowed
 from estimators.geometric.motion import rotation_vector
 from estimators.geometric.placement import Placement
 from schemas.arrays import Array
@@ -64,3 +64,14 @@ def test_a_start_that_is_the_top_is_given_back() -> None:
     starts = [Placement(turned((1, 0, 0), 30.0) @ START.R, START.t), START]
     (found,) = likeliest(starts, SPREAD, partial(merit_of, START), 1)
     assert steps(found, START) == pytest.approx((0.0, 0.0), abs=1e-6)
+
+
+def test_the_top_is_found_from_far_off_starts_in_ever_closer_rounds() -> None:
+    top = Placement(turned((0, 1, 1), -25.0) @ START.R, START.t + np.array([0.01, -0.01, 0.01]))
+    starts = [Placement(turned((0, 1, 0), 30.0 * k) @ START.R, START.t) for k in range(12)]
+    plan = ((6, 6, np.radians(18.0), 0.012), (4, 8, np.radians(8.0), 0.008))
+    found = narrowed(starts, partial(merit_of, top), plan, 3)
+    first = min(steps(one, top)[0] for one in starts)
+    assert steps(found[0], top)[0] < 0.7 * first
+    assert merit_of(top, found).tolist() == sorted(merit_of(top, found), reverse=True)
+    assert len(found) <= 3
