@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from schemas import BadMessage, Estimate, Job, PoseEvent, SeqRange, StatusEvent, Symmetries
 
@@ -141,18 +142,29 @@ def _text(name: str, value: str) -> str:
 
 
 def _copy_field(value: Value) -> str:
-    if value is None:
-        return r"\N"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, str):
-        return _escaped(value)
-    if isinstance(value, Mapping):
-        return _escaped(json.dumps(value, allow_nan=False))
-    if isinstance(value, Sequence):
-        return "{" + ",".join(map(repr, value)) + "}"
-    return repr(value)
+    return _WRITTEN[type(value)](value)
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return _escaped(json.dumps(value, allow_nan=False))
+
+
+def _array(value: Sequence[float]) -> str:
+    return "{" + ",".join(map(repr, value)) + "}"
 
 
 def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+# by the very type: asking for Mapping or Sequence takes a microsecond a field, half of all that a row costs
+_WRITTEN: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: r"\N",
+    str: _escaped,
+    int: repr,
+    float: repr,
+    datetime: datetime.isoformat,
+    list: _array,
+    tuple: _array,
+    dict: _json,
+}
