@@ -10,6 +10,7 @@ from posestream.stack.errors import StackError
 from producers.archive.reader import Recording
 from tests.chaos.crew import Member
 from tests.chaos.disk import SmallDisk, small_disk
+from tests.chaos.verdict import Form
 from tests.chaos.world import World
 
 pytestmark = pytest.mark.integration
@@ -52,8 +53,10 @@ def grow(disk: SmallDisk) -> None:
 
 
 @pytest.fixture
-def broker_disk(stack_parent: Path) -> Iterator[SmallDisk]:
+def broker_disk(stack_parent: Path, form: Form) -> Iterator[SmallDisk]:
     """Under the first node of the world that comes after it."""
+    if not form.long:
+        pytest.skip("of the long form: --minutes N")
     folder = stack_parent / BROKER_RUN
     folder.mkdir(mode=0o711)
     with small_disk(folder / "kafka-1", 64) as disk:
