@@ -68,3 +68,23 @@ def world(servers: Servers, form: Form, tmp_path: Path, request: pytest.FixtureR
     made = World(servers, tmp_path, form, request.node.name.removeprefix("test_"), kafka)
     yield made
     made.close()
+
+
+@pytest.fixture
+def own(
+    request: pytest.FixtureRequest, stack_parent: Path, form: Form, tmp_path: Path
+) -> Iterator[Callable[[str], World]]:
+    """Makes a world on servers of its own, in the folder of that name; for faults that may leave a broker unusable."""
+    request.getfixturevalue("stack_packages")
+    made: list[World] = []
+
+    def make(run: str) -> World:
+        servers = Servers(stack_parent / run)
+        servers.up()
+        made.append(World(servers, tmp_path, form, run))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+        world.servers.down()

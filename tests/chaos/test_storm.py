@@ -17,7 +17,7 @@ def test_a_storm_of_rebalances(world: World) -> None:
     world.film(10.0)
     world.progress(5)
     came = went = 0
-    until_s = world.verdict.now_s() + world.form.pick(12, 60)
+    until_s = world.verdict.now_s() + world.form.pick(8, 60)
     while world.verdict.now_s() < until_s:
         for lane in lanes:
             if len(lane.workers) == 1 or (len(lane.workers) < MOST and world.rng.random() < 0.5):

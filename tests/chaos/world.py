@@ -172,13 +172,11 @@ class World:
             self.tend()
         self.verdict.figures["settled_at_s"] = self.verdict.now_s()
 
-    def judge(self, refused: frozenset[int] = frozenset(), *, torn_by_broker: bool = False) -> None:
+    def judge(self, refused: frozenset[int] = frozenset()) -> None:
         """Check all jobs, write the verdict, and fail if it is not good.
 
         Args:
             refused: Frames that must have no answer.
-            torn_by_broker: The broker itself may have torn transactions: events may be twice in the topic in any mode;
-                how many were is a figure.
         """
         assert self._topics
         self._topics.read_all()
@@ -186,14 +184,8 @@ class World:
         reread.read_all()
         for lane in self.lanes:
             for job in lane.jobs:
-                self.verdict.anomalies[job.id] = self._check(lane, job, reread, refused, once=not torn_by_broker)
+                self.verdict.anomalies[job.id] = self._check(lane, job, reread, refused)
         self.letters = reread.letters
-        self.verdict.figures["repeated_events"] = {
-            f"{lane.delivery} {job.id}": len(reread.log(job.id).events)
-            - len({e.seq for e in reread.log(job.id).events})
-            for lane in self.lanes
-            for job in lane.jobs
-        }
         self.verdict.figures["events"] = {j.id: len(reread.log(j.id).events) for lane in self.lanes for j in lane.jobs}
         reread.close()
         assert self.verdict.good, f"see {self.verdict.write()}: {self.verdict.died} {self.verdict.anomalies}"
@@ -222,17 +214,16 @@ class World:
             return False
         return all(count_rows(self.addresses.database, job.id) >= self.answered(job) for _, job in lanes)
 
-    def _check(self, lane: Lane, job: Job, topics: Topics, refused: frozenset[int], *, once: bool) -> list[Anomaly]:
+    def _check(self, lane: Lane, job: Job, topics: Topics, refused: frozenset[int]) -> list[Anomaly]:
         log = topics.log(job.id)
         read_tables(self.addresses.database, job.id, log)
         run = log.sent[0].run if log.sent else ""
-        exactly_once = once and lane.delivery == "exactly_once"
         poses = self._uninterrupted(job, log, topics, refused) if job.mode is Mode.ALL else {}
         expected = Expected(
             run,
             self._frames[job.id],
             frozenset(item.object_id for item in OBJECTS),
-            exactly_once=exactly_once,
+            exactly_once=lane.delivery == "exactly_once",
             all_frames=job.mode is Mode.ALL,
             poses=poses,
             refused=refused,
