@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from consumers.broker import Partition, PartitionReader, Record
-from consumers.loop import Refused
+from consumers.handler import Refused
 from schemas import BadMessage, Job, JobStatus, Prompt, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable

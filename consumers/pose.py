@@ -7,7 +7,6 @@ the same prior, which gives the same event.
 
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
 
@@ -15,13 +14,13 @@ from consumers.answers import Answerer, Tools
 from consumers.broker import Broker, Partition, Position, Record
 from consumers.failpoints import Failpoints
 from consumers.gaps import GapWatch
+from consumers.handler import Handled, Refused
 from consumers.jobs import JobDirectory
-from consumers.loop import Handled, Refused
 from consumers.metrics import WorkerMetrics
 from consumers.outbox import Outbox
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
-from consumers.streams import PendingFrame, Stream
+from consumers.streams import PendingFrame, Stream, full_partitions
 from consumers.tracks import TrackStore
 from consumers.unread import Unread
 from estimators.base import Estimator
@@ -37,7 +36,7 @@ _REMOVED = "job removed"
 
 
 class PoseHandler:
-    """A ``consumers.loop.Handler`` that answers each frame with one event.
+    """A ``consumers.handler.Handler`` that answers each frame with one event.
 
     Args:
         broker: Where tracks, jobs and prompts are read and events go.
@@ -241,12 +240,7 @@ class PoseHandler:
             self._tracks.save(stream)
 
     def _find_full(self) -> frozenset[Partition]:
-        waiting: Counter[Partition] = Counter()
-        for stream in self._streams.values():
-            waiting[stream.source] += len(stream.pending)
-        limit = self._settings.queue_frames
-        # a paused one stays so until half is done, since each resume fetches anew
-        self._full = frozenset(p for p, n in waiting.items() if n >= (limit // 2 if p in self._full else limit))
+        self._full = full_partitions(self._streams.values(), self._settings.queue_frames, self._full)
         return self._full | self._unread.partitions
 
     def _forget(self, partitions: Collection[Partition]) -> None:

@@ -1,7 +1,7 @@
 """The state of one stream while this worker owns it."""
 
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
@@ -151,3 +151,11 @@ def ranges(frames: list[PassedFrame]) -> list[tuple[str, SeqRange]]:
         else:
             found.append((frame.run_id, SeqRange(frame.seq, frame.seq)))
     return found
+
+
+def full_partitions(streams: Iterable[Stream], limit: int, before: frozenset[Partition]) -> frozenset[Partition]:
+    """Where so many frames wait; one that was full stays so until half is done, since each resume fetches anew."""
+    waiting: Counter[Partition] = Counter()
+    for stream in streams:
+        waiting[stream.source] += len(stream.pending)
+    return frozenset(place for place, count in waiting.items() if count >= (limit // 2 if place in before else limit))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from consumers.broker import Partition, Position, Record
-from consumers.loop import Handled, Refused
+from consumers.handler import Handled, Refused
 from consumers.unread import Unread
 from schemas import BadMessage, Job, Overloaded, PoseEvent, StatusEvent
 from schemas.codec import Codec
@@ -49,7 +49,7 @@ class _Waiting:
 
 
 class SinkHandler:
-    """A ``consumers.loop.Handler`` that stores what it reads.
+    """A ``consumers.handler.Handler`` that stores what it reads.
 
     Rows and the offsets after them are written in one transaction, and reading starts from those offsets:
     whatever fails, a record is in the tables exactly once. The group's own position in Kafka follows

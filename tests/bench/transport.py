@@ -18,8 +18,9 @@ import numpy as np
 from confluent_kafka import Consumer, Producer
 
 from consumers.broker import Partition, Position, Record
+from consumers.handler import Handled
 from consumers.kafka import KafkaBroker
-from consumers.loop import Handled, Loop, LoopSettings
+from consumers.loop import Loop, LoopSettings
 from posestream.stack import Addresses, passing_stack
 from producers.client import JobClient
 from producers.publish import FramePublisher

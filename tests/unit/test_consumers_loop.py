@@ -9,7 +9,8 @@ import pytest
 
 from consumers.broker import Partition, Position, Record
 from consumers.deadletter import TooManyDeadLetters
-from consumers.loop import Handled, Loop, LoopSettings, Refused, stop_on_signals
+from consumers.handler import Handled, Refused
+from consumers.loop import Loop, LoopSettings, stop_on_signals
 from consumers.memory import MemoryBroker
 from schemas import BadMessage, Overloaded
 from schemas.topics import TopicSpec, dlq_topic

@@ -13,7 +13,14 @@ ALLOWED = {
     "estimators": ("schemas",),
     "producers": ("schemas", "estimators.rendering", "estimators.mesh"),
     "consumers": ("schemas", "estimators"),
-    "sink": ("schemas", "consumers.loop", "consumers.kafka", "consumers.broker", "consumers.unread"),
+    "sink": (
+        "schemas",
+        "consumers.loop",
+        "consumers.handler",
+        "consumers.kafka",
+        "consumers.broker",
+        "consumers.unread",
+    ),
     "posestream": ROOMS,
 }
 
