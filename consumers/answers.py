@@ -17,7 +17,7 @@ from consumers.objects import tell_refused, tell_unfound, with_refused
 from consumers.outbox import Outbox
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
-from consumers.streams import PassedFrame, Stream, ranges
+from consumers.streams import Stream, passed_frame, ranges
 from estimators.base import Estimator
 from estimators.crew import Crew
 from schemas import BadJob, BadMessage, Estimates, Job, JobStatus, Mode
@@ -109,19 +109,21 @@ class Answerer:
 
     def drop(self, stream: Stream, reason: str) -> None:
         """Say that all waiting frames are not worked on, and why."""
-        waiting = [PassedFrame(f.record.source, f.record.offset, f.run_id, f.seq) for f in stream.pending]
+        waiting = sorted([*map(passed_frame, stream.pending), *stream.passed_behind], key=lambda one: one.offset)
         for run_id, frames in ranges(stream.passed + waiting):
             self._tools.outbox.skipped(stream, run_id, frames, reason)
         stream.pending.clear()
+        stream.passed_behind.clear()
         stream.passed += waiting
         self._close_passed(stream)
 
     def _runnable(self, stream: Stream) -> Job | None:
-        tools = self._tools
+        tools, job = self._tools, stream.job
         if self._lanes.has(stream.job_id):
+            if job is not None:
+                self._pass_over(stream, job, behind_head=True)
             return None
         head = stream.pending[0]
-        job = stream.job
         if stream.ended:
             self.drop(stream, stream.ended)
             return None
@@ -129,10 +131,7 @@ class Answerer:
             if tools.clock() - head.received_s >= tools.settings.job_wait_s:
                 self._refuse_unknown(stream)
             return None
-        if job.mode is Mode.LIVE:
-            stream.pass_over()
-        elif job.mode is Mode.BOUNDED:
-            stream.pass_over(before_ms=tools.outbox.now_ns() / 1e6 - job.deadline_s * 1e3)
+        self._pass_over(stream, job)
         head = stream.pending[0]
         if stream.run_id not in ("", head.run_id) and stream.settled_run != head.run_id:
             # redelivery must never reach back over a change of run: the old run's state is gone then
@@ -140,10 +139,17 @@ class Answerer:
             return None
         return job if self._loaded(stream, job) else None
 
+    def _pass_over(self, stream: Stream, job: Job, *, behind_head: bool = False) -> None:
+        if job.mode is Mode.LIVE:
+            stream.pass_over(behind_head=behind_head)
+        elif job.mode is Mode.BOUNDED:
+            oldest_ms = self._tools.outbox.now_ns() / 1e6 - job.deadline_s * 1e3
+            stream.pass_over(oldest_ms, behind_head=behind_head)
+
     def _refuse_unknown(self, stream: Stream) -> None:
         wait_s = self._tools.settings.job_wait_s
         reason = f"job {stream.job_id}: not in topic jobs, partition {stream.source.number}, after {wait_s:g} s"
-        frames = [PassedFrame(f.record.source, f.record.offset, f.run_id, f.seq) for f in stream.pending]
+        frames = list(map(passed_frame, stream.pending))
         while stream.pending:
             self._tools.refuse(stream.pending.popleft().record, BadMessage(reason, "frame"))
         for run_id, span in ranges(frames):
@@ -233,4 +239,4 @@ class Answerer:
     def _close_passed(self, stream: Stream) -> None:
         for frame in stream.passed:
             self._tools.opened.done(frame.source, frame.offset)
-        stream.passed.clear()
+        stream.passed, stream.passed_behind = stream.passed_behind, []

@@ -57,6 +57,7 @@ class Stream:
         over: ``completed`` or ``cancelled`` once somebody said so; it ends when nothing waits.
         pending: Frames that wait, oldest first.
         passed: Frames that newer ones took the place of, since the last event.
+        passed_behind: The same, but behind the frame that is worked on: they go with the event after its own.
         taken_run: The run of the newest frame taken.
         taken_seq: That frame.
         unreadable: Reasons of records that could not be read at all, since the last readable one.
@@ -83,6 +84,7 @@ class Stream:
     over: str = ""
     pending: deque[PendingFrame] = field(default_factory=deque[PendingFrame])
     passed: list[PassedFrame] = field(default_factory=list[PassedFrame])
+    passed_behind: list[PassedFrame] = field(default_factory=list[PassedFrame])
     taken_run: str = ""
     taken_seq: int = -1
     unreadable: list[str] = field(default_factory=list[str])
@@ -124,22 +126,33 @@ class Stream:
         """Whether a frame was taken before: a redelivery, or a producer that sent it twice."""
         return run_id == self.taken_run and seq <= self.taken_seq
 
-    def pass_over(self, before_ms: float = inf) -> None:
+    def pass_over(self, before_ms: float = inf, *, behind_head: bool = False) -> None:
         """Let frames give way to newer ones that wait.
 
         The first frame of a run always stays: it may carry the masks that the objects are found by.
 
         Args:
             before_ms: Only those that were published before, milliseconds since the Unix epoch.
+            behind_head: The frame at the head is being worked on and stays.
         """
-        while len(self.pending) > 1 and self.pending[0].seq > 0 and self.pending[0].record.timestamp_ms < before_ms:
-            frame = self.pending.popleft()
-            self.passed.append(PassedFrame(frame.record.source, frame.record.offset, frame.run_id, frame.seq))
+        at, passed = (1, self.passed_behind) if behind_head else (0, self.passed)
+        while len(self.pending) > at + 1 and self.pending[at].seq > 0 and _published_ms(self.pending[at]) < before_ms:
+            passed.append(passed_frame(self.pending[at]))
+            del self.pending[at]
 
     def advance(self, run_id: str, seq: int, estimates: Estimates) -> None:
         """The frame at the head is handled."""
         self.run_id, self.seq, self.estimates = run_id, seq, estimates
         self.unsaved = True
+
+
+def passed_frame(frame: PendingFrame) -> PassedFrame:
+    """A frame that waited and will not be answered."""
+    return PassedFrame(frame.record.source, frame.record.offset, frame.run_id, frame.seq)
+
+
+def _published_ms(frame: PendingFrame) -> int:
+    return frame.record.timestamp_ms
 
 
 def ranges(frames: list[PassedFrame]) -> list[tuple[str, SeqRange]]:

@@ -6,7 +6,7 @@ from threading import Event
 import pytest
 
 from consumers.broker import Partition
-from schemas import BadJob, Estimates, Frame, Job, StatusKind
+from schemas import BadJob, Estimates, Frame, Job, Mode, SeqRange, StatusKind
 from schemas.topics import JOBS
 from tests.integration.consumers_fake_worker import ChainEstimator
 from tests.unit.consumers_world import FRAMES, Worker, World, frame, poses, uninterrupted
@@ -70,6 +70,27 @@ def test_a_job_whose_call_does_not_end_holds_up_nobody(world: World, waiting: Wa
     worker.until(lambda: world.committed(0) == 3)
     assert seqs(world, "slow", 0) == [0, 1, 2]
     assert poses(world.events(0)) == poses(uninterrupted([frame("a", seq) for seq in range(3)]))
+
+
+def test_a_live_job_that_is_stuck_leaves_its_partition_to_the_others_and_goes_on_with_the_newest(
+    world: World, waiting: Waiting
+) -> None:
+    world.job("slow", 0, Mode.LIVE)
+    world.job("quick", 0)
+    worker = Worker(world, {"chain": waiting}, beside=True, queue_frames=8)
+    world.frames(frame("slow", 0))
+    worker.until(waiting.asked.is_set)
+    for seq in range(40):
+        world.frames(frame("slow", seq + 1), frame("quick", seq))
+    worker.until(lambda: seqs(world, "quick", 0) == list(range(40)))
+    assert world.committed(0) == 0
+    waiting.go_on.set()
+    worker.until(lambda: world.committed(0) == 81)
+    assert [(one.seq, one.skipped) for one in world.events(0) if one.job_id == "slow"] == [
+        (0, None),
+        (40, SeqRange(1, 39)),
+    ]
+    assert world.statuses(StatusKind.SKIPPED) == []
 
 
 def test_an_estimator_that_takes_one_call_at_a_time_holds_up_no_other_estimator(world: World) -> None:
