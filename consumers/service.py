@@ -65,8 +65,6 @@ def run_worker(
         ),
     )
     codec = Codec(settings.registry)
-    if not _prepared(codec, stop):
-        return
     handler = PoseHandler(broker, codec, settings, metrics, loader)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),
@@ -84,6 +82,8 @@ def run_worker(
     try:
         if settings.estimator:
             handler.load(settings.estimator)
+        if not _prepared(codec, stop):
+            return
         with _served(metrics.registry, settings.metrics_port):
             Loop(broker, handler, loop_settings, on_lag=on_lag).run(stop)
     finally:
