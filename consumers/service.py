@@ -66,8 +66,6 @@ def run_worker(
         ),
     )
     codec = Codec(settings.registry)
-    if not _prepared(codec, stop):
-        return
     handler = PoseHandler(broker, codec, settings, metrics, loader)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),

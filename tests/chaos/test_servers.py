@@ -12,7 +12,7 @@ pytestmark = pytest.mark.integration
 
 
 def strike(world: World, delivery: str, broker: int) -> None:
-    """The broker so many times, everything else 5 times; in the quick form once, twice where the broker is spared."""
+    """The broker so many times, everything else 5 times; in the quick form once, less where the broker is spared."""
     lane = world.lane(delivery)
     world.worker(lane)
     world.worker(lane)

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook
-from schemas import Estimates, Frame, Job, Mode
+from schemas import Job, Mode
 from schemas.codec import Codec
 from schemas.topics import dlq_topic, frames_topic, specs
+from tests.chaos.chain import uninterrupted
 from tests.chaos.chaos_camera import OBJECTS
 from tests.chaos.checker import Anomaly, Expected, check
 from tests.chaos.crew import ROOT, Member
 from tests.chaos.log import Log
-from tests.chaos.reading import PARTITIONS, Topics, count_rows, pose_crc, read_tables
+from tests.chaos.reading import PARTITIONS, Topics, count_rows, read_tables
 from tests.chaos.servers import Servers
 from tests.chaos.verdict import Form, Struck, Verdict
-from tests.integration.consumers_fake_worker import ChainEstimator
 
 if TYPE_CHECKING:
     from confluent_kafka import Message
@@ -218,7 +218,11 @@ class World:
         log = topics.log(job.id)
         read_tables(self.addresses.database, job.id, log)
         run = log.sent[0].run if log.sent else ""
-        poses = self._uninterrupted(job, log, topics, refused) if job.mode is Mode.ALL else {}
+        poses = (
+            uninterrupted(self.codec, job.id, {one.seq for one in log.sent} - refused, topics)
+            if job.mode is Mode.ALL
+            else {}
+        )
         expected = Expected(
             run,
             self._frames[job.id],
@@ -236,17 +240,6 @@ class World:
         seen = {(one.offset, one.seq) for one in self._topics.log(job.id).events}
         there = {(one.offset, one.seq) for one in log.events}
         return [Anomaly("lost", f"poses topic: seen once and gone: {sorted(seen - there)}")] if seen - there else []
-
-    def _uninterrupted(self, job: Job, log: Log, topics: Topics, refused: frozenset[int]) -> dict[int, dict[str, int]]:
-        """The chain without Kafka over the frames as they lie in the topic."""
-        chain, prior, found = ChainEstimator(), {}, {}
-        for seq in sorted({one.seq for one in log.sent} - refused):
-            frame = self.codec.decode(topics.frames[job.id, seq], Frame)
-            names = [item.object_id for item in OBJECTS]
-            prior: Estimates = chain.track([frame], [prior])[0] if prior else chain.register(frame, names)
-            poses = {name: one.cam_from_obj for name, one in prior.items()}
-            found[seq] = {n: pose_crc(p.rotation.ravel().tolist(), p.translation_m.tolist()) for n, p in poses.items()}
-        return found
 
     def _state(self) -> str:
         for worker in [worker for lane in self.lanes for worker in lane.workers if worker.alive()]:
