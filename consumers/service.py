@@ -82,6 +82,8 @@ def run_worker(
             metrics.lag.labels(str(partition)).set(behind)
 
     try:
+        if not _prepared(codec, stop):
+            return
         with _served(metrics.registry, settings.metrics_port):
             Loop(broker, handler, loop_settings, on_lag=on_lag, on_commit=handler.committed).run(stop)
     finally:
