@@ -1,5 +1,7 @@
 """FoundationPose on a small scene, with the recipe's weights, or with such that leave poses where they are."""
 
+import atexit
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,8 +26,10 @@ BARE = {"loss": "off", "iterations": "1", "score_every": "0"}
 
 @lru_cache
 def folder() -> Path:
-    """Of this process's tests; the system cleans it up."""
-    return Path(mkdtemp(prefix="posestream-foundationpose-"))
+    """Of this process's tests; gone with it, for the weights are 250 MB."""
+    made = mkdtemp(prefix="posestream-foundationpose-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return Path(made)
 
 
 @lru_cache
