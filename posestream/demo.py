@@ -80,7 +80,8 @@ class Demo:
             children.start("track")
             job_id = f"demo-{new_run_id(datetime.now(UTC)).lower()}"
             job = JobBook(broker, codec, DEFAULT_PARTITIONS).create(Job(job_id, source.objects))
-            self._console.print(f"live page: [link={page}]{page}[/link]  (job {job.id})")
+            shown = f"{page}#job={job.id}"
+            self._console.print(f"live page: [link={shown}]{shown}[/link]", soft_wrap=True)
             engine = connect(addresses.database)
             cleanup.callback(engine.dispose)
             migrate(engine)

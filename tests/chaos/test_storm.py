@@ -25,7 +25,8 @@ def test_a_storm_of_rebalances(world: World) -> None:
                 came += 1
             else:
                 leaving = world.rng.choice(lane.workers)
-                assert leaving.leave() == 0, leaving.tail()
+                # one that is told to go before it has begun has nothing to hand over
+                assert leaving.leave() == 0 or not leaving.tail(), leaving.tail()
                 world.discard(lane, leaving)
                 went += 1
         world.hold(EVERY_S)

@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,7 +78,7 @@ def wait_for_address(demo: subprocess.Popen[str], said: Any) -> str:
         said.seek(0)
         text = said.read()
         assert demo.poll() is None, text
-        if (found := re.search(r"live page: (http://127\.0\.0\.1:\d+/)", text)) and "first pose" in text:
+        if (found := re.search(r"live page: (http://127\.0\.0\.1:\d+/#job=\S+)", text)) and "first pose" in text:
             return found[1]
         time.sleep(0.1)
     pytest.fail(f"no pose within 90 s; the demo said:\n{text}")
@@ -144,14 +145,18 @@ def test_the_page_comes_back_by_itself_when_the_connection_breaks(page: tuple[Pa
     expect(shown.locator("#view")).not_to_have_attribute("data-seq", before or "", timeout=20_000)
 
 
+def own(page_address: str, path: str) -> str:
+    return urllib.parse.urljoin(page_address, path)
+
+
 def test_a_foreign_page_is_refused(page_address: str) -> None:
     for headers in ({"Host": "evil.example"}, {"Origin": "http://evil.example"}):
         with pytest.raises(urllib.error.HTTPError, match="403"):
-            urllib.request.urlopen(urllib.request.Request(f"{page_address}api/jobs", headers=headers), timeout=10)
+            urllib.request.urlopen(urllib.request.Request(own(page_address, "/api/jobs"), headers=headers), timeout=10)
 
 
 def test_metrics_are_served(page_address: str) -> None:
-    with urllib.request.urlopen(f"{page_address}metrics", timeout=10) as answer:
+    with urllib.request.urlopen(own(page_address, "/metrics"), timeout=10) as answer:
         text = answer.read().decode()
     stored = re.search(r"^posestream_sink_\w*events\w* (\d+)", text, re.MULTILINE)
     assert stored is not None, text
