@@ -60,15 +60,16 @@ def test_fuzzed_messages_among_good_ones(world: World) -> None:
             world.hold(early_s)
     world.settle({job.id: 11 * count for job in jobs}, refused=count)
     world.verdict.figures["fuzzed"] = {way: list(bad.values()).count(way) for way in WAYS}
-    events = [event for job in jobs for event in world.seen(job).events]
-    everyone_s = sorted(event.age_s for event in events)
-    neighbours_s = sorted(event.age_s for event in events if event.seq - 1 in bad)
-    for name, ages_s in (("age_s", everyone_s), ("age_behind_poison_s", neighbours_s)):
-        world.verdict.figures[name] = {"p50": median(ages_s), "p99": ages_s[int(len(ages_s) * 0.99)]}
+    ages = [{event.seq: event.age_s for event in world.seen(job).events} for job in jobs]
+    everyone_s = sorted(age_s for of_job in ages for age_s in of_job.values())
+    # beside the frame before the poison: a machine that lags makes both late
+    later_s = [of_job[seq + 1] - of_job[seq - 1] for of_job in ages for seq in bad if {seq - 1, seq + 1} <= set(of_job)]
+    world.verdict.figures["age_s"] = {"p50": median(everyone_s), "p99": everyone_s[int(len(everyone_s) * 0.99)]}
+    world.verdict.figures["later_behind_poison_s"] = median(later_s)
     world.judge(refused=frozenset(bad))
     for job in jobs:
         check_letters(world, job, values[job.id])
-    assert median(neighbours_s) < median(everyone_s) + LATER_S
+    assert median(later_s) < LATER_S
 
 
 def check_letters(world: World, job: Job, sent: list[bytes]) -> None:

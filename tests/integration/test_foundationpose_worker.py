@@ -28,7 +28,7 @@ from tests.unit.foundationpose_world import box, weights
 
 pytestmark = pytest.mark.integration
 
-STREAMS, FRAMES = 8, 2
+STREAMS, FRAMES = 8, 3  # the third finds all streams together, whenever the first came
 NAMES = ("box", "twin")
 OPTIONS = {"loss": "off", "iterations": "1", "score_every": "3"}
 ENCODING = FrameEncoding(depth_unit_m=0.001)
