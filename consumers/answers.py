@@ -74,7 +74,7 @@ class Answerer:
         self.flush_wanted = False
 
     def work(self, streams: Iterable[Stream]) -> bool:
-        """Begin what can be begun, and send what is answered; whether anything is under way or waits for room.
+        """Begin what can be begun, and send what is answered; whether there is more to do right away.
 
         Between an answer and the stream's next frame the loop looks for records, so that the newest is known.
         ``flush_wanted`` is True afterwards where a stream's new run waits for its old one to be durable.
@@ -95,7 +95,8 @@ class Answerer:
             self._take(flight)
         if overloaded:
             raise overloaded
-        return self._lanes.busy or any(stream.pending for stream, _ in ready)
+        # after an answer the next frame of its stream may wait already
+        return bool(flights) or self._lanes.busy or any(stream.pending for stream, _ in ready)
 
     def release(self, stream: Stream) -> None:
         """Let the estimators forget a stream's job; what is under way about it is not sent."""

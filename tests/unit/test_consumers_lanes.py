@@ -93,6 +93,22 @@ def test_a_live_job_that_is_stuck_leaves_its_partition_to_the_others_and_goes_on
     assert world.statuses(StatusKind.SKIPPED) == []
 
 
+def test_a_frame_that_came_during_the_call_before_does_not_wait_for_another_to_come(
+    world: World, waiting: Waiting
+) -> None:
+    world.job("slow", 0)
+    worker = Worker(world, {"chain": waiting}, beside=True)
+    world.frames(frame("slow", 0))
+    worker.until(waiting.asked.is_set)
+    world.frames(frame("slow", 1))
+    worker.rounds(2)
+    waiting.go_on.set()
+    while not world.events(0):
+        outcome = worker.handler.handle([])
+    assert outcome.busy
+    worker.until(lambda: seqs(world, "slow", 0) == [0, 1])
+
+
 def test_an_estimator_that_takes_one_call_at_a_time_holds_up_no_other_estimator(world: World) -> None:
     network, chain = Waiting(side_by_side=False), Waiting(side_by_side=True)
     world.job("slow", 0, estimator="network")
