@@ -49,7 +49,8 @@ class Registry:
             "quarkus.management.host": ports.HOST,
             "quarkus.management.port": self._management_port,
             "apicurio.storage.kind": "sql",
-            "apicurio.datasource.url": f"jdbc:h2:file:{(self._folder / 'schemas').as_posix()}",
+            # written at once: by default half a second of schemas is lost with a kill, and their records cannot be read
+            "apicurio.datasource.url": f"jdbc:h2:file:{(self._folder / 'schemas').as_posix()};WRITE_DELAY=0",
         }
         options = (f"-D{key}={value}" for key, value in settings.items())
         cache = self._start_cache.reading_or_making()
