@@ -10,7 +10,7 @@ from rich.table import Table
 
 from consumers.kafka import KafkaBroker
 from posestream.jobs import JobBook
-from posestream.options import OPTION_HELP, named_values
+from posestream.options import OPTION_HELP, VERSION_HELP, named_values
 from producers.sources.open import open_source
 from schemas import Job, JobObject, Mode
 from schemas.codec import Codec
@@ -43,6 +43,7 @@ def create(
     ] = None,
     pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
     estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
+    version: Annotated[str, typer.Option(help=VERSION_HELP)] = "",
     mode: Annotated[
         Mode,
         typer.Option(help="live: newest frame wins; bounded: in order up to a deadline; all: nothing is skipped"),
@@ -60,7 +61,12 @@ def create(
         msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
         raise typer.BadParameter(msg)
     job = book(kafka, registry, pool).create(
-        _job(job_id, objects, pool, estimator, mode, named_values(option or []), deadline_s)
+        _job(
+            *(job_id, objects, pool, estimator, mode),
+            options=named_values(option or []),
+            deadline_s=deadline_s,
+            estimator_version=version,
+        )
     )
     Console(stderr=True).print(
         f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
@@ -93,17 +99,9 @@ def remove(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL
     book(kafka, registry).remove(job_id)
 
 
-def _job(
-    job_id: str,
-    objects: tuple[JobObject, ...],
-    pool: str,
-    estimator: str,
-    mode: Mode,
-    options: dict[str, str],
-    deadline_s: float,
-) -> Job:
+def _job(*same: Any, **others: Any) -> Job:  # noqa: ANN401 - what Job takes
     try:
-        return Job(job_id, objects, pool, estimator, mode, options=options, deadline_s=deadline_s)
+        return Job(*same, **others)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 
@@ -124,7 +122,8 @@ def _object(text: str) -> JobObject:
 
 def _as_json(job: Job) -> dict[str, Any]:
     same = {
-        name: getattr(job, name) for name in ("id", "pool", "estimator", "mode", "partition", "priority", "deadline_s")
+        name: getattr(job, name)
+        for name in ("id", "pool", "estimator", "estimator_version", "mode", "partition", "priority", "deadline_s")
     }
     objects = [
         {name: getattr(item, name) for name in ("object_id", "model_uri", "model_unit_m")} for item in job.objects

@@ -107,6 +107,8 @@ class Job:
         priority: Higher first; ties in the order of creation.
         options: Settings of the estimator, as text.
         deadline_s: Mode ``bounded``: a frame that was published longer ago is skipped where a newer one waits.
+        estimator_version: Of the estimator that must answer, or the beginning (8 characters or more) of its weights'
+            digest; any where empty. A worker that has another fails the job.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Job:
     priority: int = 0
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline_s: float = 1.0
+    estimator_version: str = ""
 
     def __post_init__(self) -> None:
         check_id("job id", self.id)
