@@ -32,7 +32,8 @@ class Client:
     """One websocket's two lanes.
 
     The control lane is lossless and bounded. In the newest lane each room keeps only its newest message: a
-    slow client skips, it never lags, and what it skipped is counted.
+    slow client skips, it never lags, and what it skipped is counted. Of a paced room it gets the next message when it
+    says that it is done with the last one: a connection and a browser hold many that nobody has time for.
 
     Attributes:
         rooms: Where it is subscribed.
@@ -47,6 +48,7 @@ class Client:
         self._metrics = metrics
         self._control: deque[Message] = deque()
         self._newest: OrderedDict[str, Message] = OrderedDict()
+        self._busy_with: dict[str, bool] = {}  # paced rooms
         self._wake = asyncio.Event()
 
     def post(self, message: Message) -> None:
@@ -65,22 +67,40 @@ class Client:
         self._newest[room] = message
         self._wake.set()
 
+    def pace(self, room: str) -> None:
+        """Send the newest of a room only where ``done_with`` was said of the one before; the first at once."""
+        self._busy_with.setdefault(room, False)
+
+    def done_with(self, room: str) -> None:
+        """The client has shown the last message of a paced room."""
+        if room in self._busy_with:
+            self._busy_with[room] = False
+            self._wake.set()
+
     def forget(self, room: str) -> None:
         """Drop what waits from a room."""
         self._newest.pop(room, None)
+        self._busy_with.pop(room, None)
 
     async def next(self) -> Message | None:
         """The next message, control first; None once the client must be closed."""
-        while not (self._control or self._newest or self.overflowed):
+        while not self.overflowed:
+            if self._control:
+                self._metrics.sent.labels("control").inc()
+                return self._control.popleft()
+            room = self._ready()
+            if room is not None:
+                self._metrics.sent.labels("newest").inc()
+                if room in self._busy_with:
+                    self._busy_with[room] = True
+                return self._newest.pop(room)
             self._wake.clear()
             await self._wake.wait()
-        if self.overflowed:
-            return None
-        if self._control:
-            self._metrics.sent.labels("control").inc()
-            return self._control.popleft()
-        self._metrics.sent.labels("newest").inc()
-        return self._newest.popitem(last=False)[1]
+        return None
+
+    def _ready(self) -> str | None:
+        """The room whose turn it is to be sent from."""
+        return next((room for room in self._newest if not self._busy_with.get(room, False)), None)
 
 
 class Hub:

@@ -67,6 +67,28 @@ def test_a_slow_client_gets_the_newest_pose_and_the_skipped_ones_are_counted() -
     assert waiting(client) == ["r/9", "other/0"]
 
 
+def test_a_paced_room_sends_the_newest_when_the_last_one_is_done_with() -> None:
+    watcher = Watcher()
+    client = watcher.client("frames:a", "job:a")
+    client.pace("frames:a")
+    watcher.hub.publish_newest("frames:a", b"1")
+    assert waiting(client) == [b"1"]
+    for frame in (b"2", b"3"):
+        watcher.hub.publish_newest("frames:a", frame)
+    watcher.hub.publish_pose("a", pose(1))
+    assert waiting(client) == ["r/1"], "other rooms go on"
+    client.done_with("frames:a")
+    assert waiting(client) == [b"3"]
+    client.done_with("frames:a")
+    watcher.hub.publish_newest("frames:a", b"4")
+    assert waiting(client) == [b"4"]
+    watcher.hub.unsubscribe(client, "frames:a")
+    assert watcher.hub.subscribe(client, "frames:a")
+    watcher.hub.publish_newest("frames:a", b"5")
+    watcher.hub.publish_newest("frames:a", b"6")
+    assert waiting(client) == [b"6"], "not paced any more"
+
+
 def test_a_room_that_talks_much_does_not_keep_another_from_its_turn() -> None:
     watcher = Watcher()
     client = watcher.client("job:a", "job:b")

@@ -2,6 +2,8 @@
 
 import { Connection } from "./connection.js";
 import { Objects, Stages, element, say, showJobs } from "./panels.js";
+import { Pointer } from "./pointer.js";
+import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
 const JOBS_EVERY_MS = 2000;
@@ -11,7 +13,15 @@ const QUIET_MS = 3000;
 
 const state = { jobs: [], job: null, frame: null, shownAt: [], decoding: false, next: null };
 const view = new View(element("view"), (text) => say("announcement", text));
-const objects = new Objects(element("objects"));
+const objects = new Objects(element("objects"), {
+  show: (name, whether) => (whether ? view.off.delete(name) : view.off.add(name)),
+  point: (name) => state.frame && pointer.ask(name, state.frame.camera),
+  forget: (name) => prompt(name, { reset: true }),
+});
+const pointer = new Pointer(element("pointer"), element("view"), {
+  onBox: (name, box) => prompt(name, { box }),
+});
+const timeline = new Timeline(element("timeline"), element("moments"));
 const stages = new Stages(element("stages"));
 const states = { connecting: "connecting", open: "live", closed: "disconnected, trying again" };
 
@@ -60,11 +70,29 @@ function choose() {
   element("job-status").dataset.state = job.status;
 }
 
+/** Says something about an object of the job: where it is, or that it is to be searched for again. */
+async function prompt(name, what) {
+  const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(state.job.id)}/prompts`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ object_id: name, ...what }),
+  }).catch(() => null);
+  if (answer?.ok) {
+    say("announcement", what.box ? `${name}: told where it is.` : `${name}: to be searched for again.`);
+    return;
+  }
+  const said = answer ? await answer.json().catch(() => ({})) : {};
+  say("announcement", `${name}: ${said.detail ?? said.error ?? "the service does not answer"}.`);
+}
+
 function watch(job) {
   if (state.job) for (const kind of ["job", "frames"]) connection.unsubscribe(`${kind}:${state.job.id}`);
   Object.assign(state, { frame: null, shownAt: [], next: null });
   objects.expect(job ? job.objects : []);
   stages.clear();
+  timeline.clear();
+  pointer.end();
+  view.off.clear();
   for (const id of ["frame-number", "age", "fps", "skipped", "stored"]) say(id, "-");
   say("estimator", "");
   say("announcement", "");
@@ -82,6 +110,7 @@ function hear(message) {
   if (message.type === "pose") {
     objects.update(message.objects);
     stages.update(message.stage_s);
+    timeline.add(message, ageMs({ captured_ns: message.captured_ns, published_ms: Number(message.published_ns) / 1e6 }));
     say("estimator", `${message.estimator} ${message.estimator_version}`);
   } else if (message.type === "status") {
     const frames = message.frames ? ` (frames ${message.frames.first} to ${message.frames.last})` : "";
@@ -134,6 +163,7 @@ function readable(ms) {
 
 function tick() {
   const now = performance.now();
+  timeline.draw(now);
   state.shownAt = state.shownAt.filter((at) => now - at < RATE_OVER_MS);
   const waiting = element("waiting");
   if (!state.frame) {

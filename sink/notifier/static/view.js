@@ -23,6 +23,7 @@ export class View {
     this.context = canvas.getContext("2d");
     this.onProblem = onProblem;
     this.radii = new Map(); // mesh key -> metres; null while it loads
+    this.off = new Set(); // objects that are not to be drawn
     try {
       this.outliner = new Outliner();
     } catch (error) {
@@ -36,7 +37,9 @@ export class View {
     const scale = this.fit(camera);
     const size = { width: this.canvas.width, height: this.canvas.height };
     this.context.drawImage(bitmap, 0, 0, size.width, size.height);
-    const found = Object.entries(pose?.objects ?? {}).filter(([, one]) => one.rotation && one.state !== "lost");
+    const found = Object.entries(pose?.objects ?? {}).filter(
+      ([name, one]) => one.rotation && one.state !== "lost" && !this.off.has(name),
+    );
     for (const [name] of found) this.want(job, name);
     if (this.outliner && found.length) {
       const items = found.map(([name, one]) => ({
