@@ -9,7 +9,7 @@ from typing import Protocol
 from consumers.broker import Partition, Position, Record
 from consumers.handler import Handled, Refused
 from consumers.unread import Unread
-from schemas import BadMessage, Job, Overloaded, PoseEvent, StatusEvent
+from schemas import BadMessage, Job, Overloaded, StatusEvent
 from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable
 from schemas.topics import JOBS, POSES, STATUS
@@ -176,7 +176,7 @@ class SinkHandler:
             reason = "expected a message, got a tombstone"
             raise BadMessage(reason)
         elif record.topic == POSES:
-            event = self._codec.decode(record.value, PoseEvent)
+            event = self._codec.decode_event_record(record.value)
             batch.events.append(event_rows(event))
             self._traces.taken(waiting.unstored, record, event)
         else:

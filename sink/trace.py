@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import SpanKind
 
 from consumers.broker import Record
-from schemas import PoseEvent
+from schemas.records.common import Avro
 from schemas.traces import TRACEPARENT, Spans
 from sink.metrics import SinkMetrics
 
@@ -38,13 +38,13 @@ class RowTraces:
         self._now_ns = now_ns
         self._spans = Spans("sink")
 
-    def taken(self, unstored: Unstored, record: Record, event: PoseEvent) -> None:
-        """An event was decoded."""
-        unstored.published_ns.append(event.published_ns)
+    def taken(self, unstored: Unstored, record: Record, event: Avro) -> None:
+        """An event was decoded, to its record."""
+        unstored.published_ns.append(event["published_ns"])
         if self._spans.recording:
             found = next((value for name, value in record.headers if name == TRACEPARENT), b"")
-            trace = found.decode(errors="replace") or event.traceparent
-            unstored.traces.append((trace, event.job_id, event.run_id, event.seq, self._now_ns()))
+            trace = found.decode(errors="replace") or event["traceparent"]
+            unstored.traces.append((trace, event["job_id"], event["run_id"], event["seq"], self._now_ns()))
 
     def committed(self, unstored: Unstored) -> None:
         """The transaction with these rows is committed."""
