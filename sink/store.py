@@ -68,7 +68,7 @@ class Written:
 
 
 class Store:
-    """Writes to the tables; for one thread.
+    """Writes to the tables: one call of ``write`` at a time, on any thread; offsets may be asked meanwhile.
 
     Args:
         engine: Of a migrated database.
@@ -167,8 +167,11 @@ def _cursor(connection: Connection) -> Cursor:
 def _stage(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
     stage = f"stage_{table}"
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
-    stream = io.BytesIO(binary_copy.stream(rows))
-    cursor.copy_expert(f"COPY {stage} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", stream)
+    stream = binary_copy.stream(rows)
+    # at once: between two pieces the thread would wait for the interpreter, which decodes the next batch
+    cursor.copy_expert(
+        f"COPY {stage} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", io.BytesIO(stream), len(stream)
+    )
 
 
 def _write_jobs(connection: Connection, changes: Iterable[JobChange]) -> None:

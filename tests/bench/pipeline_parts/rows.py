@@ -83,6 +83,7 @@ def by_sink(addresses: Addresses, database: str, starts: Mapping[Partition, int]
         if found and (not written or found > written[-1][1]):
             written.append((time.perf_counter(), int(found)))
     loop.close()
+    handler.close()
     engine.dispose()
     (first_s, before), (last_s, after) = written[0], written[-1]
     return (after - before) / (last_s - first_s)
