@@ -109,7 +109,10 @@ class _Sink:
         loop = Loop(KafkaBroker(self._settings.kafka), handler, loop_settings)
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
-        loop.run(self._over)
+        try:
+            loop.run(self._over)
+        finally:
+            handler.close()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
