@@ -19,6 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from estimators.mesh import load_object
@@ -133,6 +134,17 @@ def outline_shares(page: Page) -> tuple[float, float]:
     if not outline.any():
         return 0.0, 0.0
     return float((to_edge[outline > 0] <= reach_px).mean()), float((to_outline[edge > 0] <= reach_px).mean())
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_accessible(browser: Browser, page_address: str, scheme: Any) -> None:
+    shown = browser.new_page(viewport={"width": 1360, "height": 1000}, color_scheme=scheme)
+    shown.goto(page_address)
+    expect(shown.locator("#view[data-posed=yes]")).to_be_visible(timeout=30_000)
+    expect(shown.locator("#timeline")).to_be_visible()
+    found = Axe().run(shown)
+    assert found.violations_count == 0, found.generate_report()
+    shown.close()
 
 
 def test_the_page_comes_back_by_itself_when_the_connection_breaks(page: tuple[Page, list[str]]) -> None:
