@@ -14,6 +14,7 @@ from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
 from schemas.topics import JOBS, POSES, STATUS, specs
+from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
 from sink.metrics import SinkMetrics
@@ -110,7 +111,8 @@ class _Sink:
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
         try:
-            loop.run(self._over)
+            with quick_switches():
+                loop.run(self._over)
         finally:
             handler.close()
 
