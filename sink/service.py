@@ -8,12 +8,13 @@ from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
 
 from consumers.kafka import KafkaBroker
 from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
-from schemas.topics import JOBS, POSES, STATUS, specs
+from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
 from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
 from sink.metrics import SinkMetrics
@@ -23,6 +24,7 @@ from sink.queries import Queries
 from sink.settings import SinkSettings
 from sink.store import Store
 from sink.topic_ids import topic_ids
+from sink.watchman import watch
 
 _log = logging.getLogger("posestream.sink")
 
@@ -53,7 +55,7 @@ def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[
             if not migrate_when_up(engine, stop):
                 return
             KafkaBroker(settings.kafka).ensure_topics([one for one in specs(()) if _ours(one.name)])
-            _Sink(settings, stop).run(listener, Store(engine), Queries(engine), on_ready)
+            _Sink(settings, stop, engine).run(listener, Store(engine), Queries(engine), on_ready)
         finally:
             engine.dispose()
 
@@ -61,8 +63,9 @@ def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[
 class _Sink:
     """The threads of one sink; the first failure ends all of them."""
 
-    def __init__(self, settings: SinkSettings, stop: threading.Event) -> None:
+    def __init__(self, settings: SinkSettings, stop: threading.Event, engine: Engine) -> None:
         self._settings = settings
+        self._engine = engine
         self._asked = stop
         self._over = threading.Event()
         self._hearing = threading.Event()
@@ -77,7 +80,9 @@ class _Sink:
         server = uvicorn.Server(_server_config(app))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
-            threads.append(threading.Thread(target=self._guarded, args=(partial(self._store, store),), name="sink"))
+            watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
+            for work, name in ((partial(self._store, store), "sink"), (watching, "watchman")):
+                threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
         for thread in threads:
             thread.start()
         self._wait(server, f"http://{host}:{port}/", on_ready)
@@ -155,7 +160,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _ours(topic: str) -> bool:
-    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS)
+    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS, HEARTBEATS)
 
 
 def _lag(loop: Loop, topic: str) -> float:

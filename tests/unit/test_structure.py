@@ -20,6 +20,8 @@ ALLOWED = {
         "consumers.kafka",
         "consumers.broker",
         "consumers.unread",
+        "consumers.book",
+        "consumers.ledger",
     ),
     "posestream": ROOMS,
 }
