@@ -170,7 +170,7 @@ class Answerer:
 
     def _loaded(self, stream: Stream, job: Job) -> bool:
         try:
-            return self._lanes.loaded(job.estimator)
+            return self._lanes.loaded(job.estimator, job.estimator_version)
         except BadJob as error:
             self._fail(stream, error)
             return False

@@ -9,6 +9,7 @@ from consumers.asking import Answered, Asked, Desk
 from estimators.base import Estimator
 from schemas import BadJob, Overloaded
 
+_DIGEST_CHARACTERS = 8  # as ``posestream compare`` prints them
 _A_CORE = 2  # threads for each: one that waits for a slow job leaves the other
 
 
@@ -53,11 +54,15 @@ class Lanes:
         """Whether anything is under way."""
         return bool(self._flights) or any(not load.done() for load in self._loads.values())
 
-    def loaded(self, name: str) -> bool:
+    def loaded(self, name: str, version: str = "") -> bool:
         """Whether an estimator is there; where it is not, its loading begins.
 
+        Args:
+            name: Its name.
+            version: Which it must be, see ``Job.estimator_version``.
+
         Raises:
-            BadJob: It cannot be loaded; the next that asks for it tries again.
+            BadJob: It cannot be loaded; the next that asks for it tries again. Or it is of another version.
         """
         load = self._loads.get(name)
         if load is None:
@@ -66,6 +71,8 @@ class Lanes:
         if load.done() and isinstance(error := load.exception(), BadJob):
             del self._loads[name]
             raise error
+        if load.done():
+            check_version(load.result(), version)
         return load.done()
 
     def has(self, job_id: str) -> bool:
@@ -138,3 +145,22 @@ class Lanes:
         for load in self._loads.values():
             if load.done() and load.exception() is None:
                 load.result().release(job_id)
+
+
+def check_version(estimator: Estimator, version: str) -> None:
+    """Make sure that an estimator is the one that a job asks for.
+
+    Raises:
+        BadJob: It is of another version.
+    """
+    digest = len(version) >= _DIGEST_CHARACTERS and estimator.weights_digest.startswith(version)
+    if version in ("", estimator.version) or digest:
+        return
+    has = estimator.version + (
+        f", weights {estimator.weights_digest[:_DIGEST_CHARACTERS]}" if estimator.weights_digest else ""
+    )
+    msg = (
+        f"estimator {estimator.name}: expected version {version}, as the job asks, this worker has {has}; "
+        "start one that has it for a pool of its own, and give the job that pool"
+    )
+    raise BadJob(msg)

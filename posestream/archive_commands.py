@@ -15,7 +15,7 @@ from consumers.kafka import KafkaBroker
 from consumers.loop import stop_on_signals
 from posestream.archive import NothingArchived, RunChoice, newest_run
 from posestream.job_commands import LOCAL_KAFKA, LOCAL_REGISTRY, AsJson, JobId, Kafka, Registry, book
-from posestream.options import OPTION_HELP, named_values
+from posestream.options import OPTION_HELP, VERSION_HELP, named_values
 from posestream.progress import advance, progress_bar
 from producers.archive.span import Span, time_ns
 from producers.sources.base import Source
@@ -76,6 +76,8 @@ def replay(
     speed: Annotated[str, typer.Option(help="times as fast as it was captured, or max")] = "1",
     new_job: Annotated[str | None, typer.Option("--as", metavar="NEWJOB", help="into a new job like this one")] = None,
     estimator: Annotated[str | None, typer.Option(help="of the new job")] = None,
+    version: Annotated[str | None, typer.Option(help=VERSION_HELP)] = None,
+    pool: Annotated[str | None, typer.Option(help="of the new job: where workers of that version are")] = None,
     mode: Annotated[Mode | None, typer.Option(help="of the new job; all tracks every frame at any speed")] = None,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
     kafka: Kafka = LOCAL_KAFKA,
@@ -87,14 +89,14 @@ def replay(
     from producers.service import produce
     from producers.settings import ProduceSettings
 
-    times, codec, jobs = _speed(speed), Codec(registry), book(kafka, registry)
+    times, codec, jobs = _speed(speed), Codec(registry), book(kafka, registry, pool or "default")
     span = span_of(since, until)
     if file is None:
         origin = jobs.job(job_id)
         source = _from_kafka(kafka, codec, origin, span, run, times)
     else:
         origin, source = _from_file(file, job_id, since, until, times)
-    changes = Changes(new_job, estimator, mode, named_values(option) if option else None)
+    changes = Changes(new_job, estimator, version, pool, mode, named_values(option) if option else None)
     job = target(jobs, origin, changes)
     rate = 0.0 if math.isinf(times) else None
     settings = ProduceSettings.model_validate({"kafka": kafka, "registry": registry, "rate": rate})

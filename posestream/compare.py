@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas import Estimate, PoseEvent, PosestreamError, State
 
+_MM = 1e3
 _MS = 1e3
 _MS_OF_NS = 1e-6
 _PAGE = 1000
@@ -112,9 +113,7 @@ def compared(first: Sequence[PoseEvent], second: Sequence[PoseEvent]) -> Compari
         first: Of one run, in the order of its frames; not empty.
         second: Of the other.
     """
-    matched_by, pairs = "captured_ns", _pairs(first, second, lambda event: event.captured_ns)
-    if not pairs:
-        matched_by, pairs = "seq", _pairs(first, second, lambda event: event.seq)
+    matched_by, pairs = matched(first, second)
     names = sorted({name for event in (*first, *second) for name in event.estimates})
     objects = tuple(_object(name, first, second, pairs) for name in names)
     return Comparison((_run(first), _run(second)), matched_by, len(pairs), objects)
@@ -142,6 +141,27 @@ def all_events(
         more = page(job_id, found[0].run_id, found[-1].seq, _PAGE)
         found = [*found, *more]
     return found
+
+
+def matched(first: Sequence[PoseEvent], second: Sequence[PoseEvent]) -> tuple[str, list[tuple[PoseEvent, PoseEvent]]]:
+    """Events of the same frame, in order, and by what they were found to be: ``captured_ns`` or ``seq``."""
+    pairs = _pairs(first, second, lambda event: event.captured_ns)
+    if pairs:
+        return "captured_ns", pairs
+    return "seq", _pairs(first, second, lambda event: event.seq)
+
+
+def difference(one: Estimate | None, other: Estimate | None) -> tuple[float, float] | None:
+    """Degrees and millimetres between two estimates; None where one of them has lost the object."""
+    if not held(one) or not held(other) or not (one and other and one.cam_from_obj and other.cam_from_obj):
+        return None
+    turn_rad, shift_m = one.cam_from_obj.distance(other.cam_from_obj)
+    return float(np.degrees(turn_rad)), _MM * shift_m
+
+
+def held(estimate: Estimate | None) -> bool:
+    """Whether there is an estimate and it is not lost."""
+    return estimate is not None and estimate.state is not State.LOST
 
 
 def _pairs(
@@ -178,20 +198,16 @@ def _object(
     only_first, only_second = 0, 0
     for one, other in pairs:
         a, b = one.estimates.get(name), other.estimates.get(name)
-        if _held(a) and _held(b) and a and b and a.cam_from_obj and b.cam_from_obj:
-            turn_rad, shift_m = a.cam_from_obj.distance(b.cam_from_obj)
-            turns_deg.append(float(np.degrees(turn_rad)))
-            shifts_mm.append(1000 * shift_m)
+        apart = difference(a, b)
+        if apart is not None:
+            turns_deg.append(apart[0])
+            shifts_mm.append(apart[1])
         else:
-            only_first += _held(a)
-            only_second += _held(b)
+            only_first += held(a)
+            only_second += held(b)
     runs = (_in_run(name, first), _in_run(name, second))
     only = (only_first, only_second)
     return ObjectComparison(name, runs, len(turns_deg), only, Spread.of(turns_deg), Spread.of(shifts_mm))
-
-
-def _held(estimate: Estimate | None) -> bool:
-    return estimate is not None and estimate.state is not State.LOST
 
 
 def _in_run(name: str, events: Sequence[PoseEvent]) -> ObjectFigures:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -19,6 +20,7 @@ _FILE_WIDTH = 140  # of a table that goes to a file
 def compare(
     what: Annotated[list[str], typer.Argument(metavar="JOB RUN_A RUN_B | JOB_A[/RUN] JOB_B[/RUN]", show_default=False)],
     database: Database = _LOCAL_DATABASE,
+    plot: Annotated[Path | None, typer.Option(help="also draw it over time: a .png, .svg or .pdf file")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Set two runs side by side, as the database has them: losses, differences of pose, scores, times.
@@ -31,9 +33,14 @@ def compare(
     engine = connect(database)
     try:
         events = Queries(engine).events
-        result = compared(*(all_events(events, *one) for one in runs_of(what)))
+        first, second = (all_events(events, *one) for one in runs_of(what))
     finally:
         engine.dispose()
+    result = compared(first, second)
+    if plot is not None:
+        from posestream.compare_plot import save
+
+        save(first, second, plot)
     if as_json:
         typer.echo(json.dumps(asdict(result)))
         return

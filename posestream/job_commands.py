@@ -10,7 +10,7 @@ from rich.console import Console
 from consumers.book import JobBook, NoSuchJob
 from consumers.kafka import KafkaBroker
 from posestream.job_view import as_table, job_view
-from posestream.options import OPTION_HELP, named_values
+from posestream.options import OPTION_HELP, VERSION_HELP, named_values
 from producers.sources.open import open_source
 from schemas import Job, JobObject, Mode
 from schemas.codec import Codec
@@ -44,6 +44,7 @@ def create(
     ] = None,
     pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
     estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
+    version: Annotated[str, typer.Option(help=VERSION_HELP)] = "",
     mode: Annotated[
         Mode,
         typer.Option(help="live: newest frame wins; bounded: in order up to a deadline; all: nothing is skipped"),
@@ -64,8 +65,14 @@ def create(
     if not objects:
         msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
         raise typer.BadParameter(msg)
-    fields = {"priority": priority, "retries": retries, "deadline_s": deadline_s}
-    asked = _job(job_id, objects, pool, estimator, mode, named_values(option or []), fields)
+    asked = _job(
+        *(job_id, objects, pool, estimator, mode),
+        options=named_values(option or []),
+        priority=priority,
+        retries=retries,
+        deadline_s=deadline_s,
+        estimator_version=version,
+    )
     job = book(kafka, registry, pool).create(asked)
     Console(stderr=True).print(
         f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
@@ -123,17 +130,9 @@ def remove(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL
     book(kafka, registry).remove(job_id)
 
 
-def _job(
-    job_id: str,
-    objects: tuple[JobObject, ...],
-    pool: str,
-    estimator: str,
-    mode: Mode,
-    options: dict[str, str],
-    fields: dict[str, Any],
-) -> Job:
+def _job(*same: Any, **others: Any) -> Job:  # noqa: ANN401 - what Job takes
     try:
-        return Job(job_id, objects, pool, estimator, mode, options=options, **fields)
+        return Job(*same, **others)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -7,7 +7,10 @@ from rich.table import Table
 from consumers.ledger import Ledger
 from schemas import Heartbeat, Job, JobProgress, MemberKind
 
-_SAME = ("id", "pool", "estimator", "mode", "partition", "priority", "deadline_s", "retries", "attempt", "wanted")
+_SAME = (
+    *("id", "pool", "estimator", "estimator_version", "mode", "partition", "priority", "deadline_s"),
+    *("retries", "attempt", "wanted"),
+)
 
 
 def job_view(ledger: Ledger, job: Job) -> dict[str, Any]:

@@ -16,6 +16,10 @@ OPTION_HELP = (
     "restarts,turns,recovery; foundationpose knows search=full|pruned|geometric, iterations=N, score_every=N and "
     "loss=on|off"
 )
+VERSION_HELP = (
+    "the version of the estimator that must answer, or the beginning of its weights' digest, as compare prints them; "
+    "a worker with another one fails the job"
+)
 
 
 def with_settings(settings_class: type[Settings]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -17,12 +17,16 @@ class Changes:
     Attributes:
         job_id: Its name; None publishes a new run of the same job.
         estimator: Another estimator.
+        version: Which version of the estimator must answer, see ``Job.estimator_version``.
+        pool: Of other workers: those that have this version.
         mode: Another mode.
         options: The estimator's; those of another estimator are not taken over.
     """
 
     job_id: str | None = None
     estimator: str | None = None
+    version: str | None = None
+    pool: str | None = None
     mode: Mode | None = None
     options: dict[str, str] | None = None
 
@@ -33,8 +37,8 @@ class Changes:
             BadReplay: Something differs and there is no new name: a job is what it is.
         """
         if self.job_id is None:
-            if (self.estimator, self.mode, self.options) != (None, None, None):
-                msg = f"replay of {job.id}: expected --as NEWJOB where estimator, mode or options differ"
+            if self != Changes():
+                msg = f"replay of {job.id}: expected --as NEWJOB where estimator, version, pool, mode or options differ"
                 raise BadReplay(msg)
             return job
         same_estimator = self.estimator in (None, job.estimator)
@@ -42,6 +46,10 @@ class Changes:
             job,
             id=self.job_id,
             estimator=self.estimator or job.estimator,
+            estimator_version=self.version
+            if self.version is not None
+            else (job.estimator_version if same_estimator else ""),
+            pool=self.pool or job.pool,
             mode=self.mode or job.mode,
             options=self.options if self.options is not None else (job.options if same_estimator else {}),
         )
@@ -69,4 +77,4 @@ def target(book: JobBook, origin: Job, changes: Changes) -> Job:
 
 def _meant(job: Job) -> tuple[object, ...]:
     objects = [(item.object_id, item.model_uri, item.model_unit_m) for item in job.objects]
-    return job.pool, job.estimator, job.mode, dict(job.options), objects
+    return job.pool, job.estimator, job.estimator_version, job.mode, dict(job.options), objects

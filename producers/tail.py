@@ -12,6 +12,7 @@ from schemas import PosestreamError
 _FIRST_CHUNK = 4  # what is looked for is nearly always among the last few
 _LARGEST_CHUNK = 1024
 _TIMEOUT_S = 20.0
+_RETRY_S = 0.5
 
 
 class BrokerSilent(PosestreamError):
@@ -56,20 +57,30 @@ class TailReader:
         Raises:
             BrokerSilent: No answer within 20 s.
         """
-        try:
-            low, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
-            if since_ms > 0:
-                asked = [TopicPartition(topic, number, since_ms)]
-                since = self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)[0].offset
-                low = max(low, since) if since >= 0 else end
-        except KafkaException as error:
-            msg = f"{topic}[{number}]: Kafka at {self._kafka} says: {error.args[0].str()}"
-            raise BrokerSilent(msg) from error
+        low, end = self._ends(topic, number, since_ms)
         chunk = _FIRST_CHUNK
         while end > low:
             start = max(low, end - chunk)
             yield from reversed(self._read(topic, number, start, end))
             end, chunk = start, min(2 * chunk, _LARGEST_CHUNK)
+
+    def _ends(self, topic: str, number: int, since_ms: int) -> tuple[int, int]:
+        """Asked again where the broker is just being started again: the client gives up at once then."""
+        deadline_s = time.monotonic() + _TIMEOUT_S
+        while True:
+            try:
+                low, end = self._consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=_TIMEOUT_S)
+                if since_ms > 0:
+                    asked = [TopicPartition(topic, number, since_ms)]
+                    since = self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S)[0].offset
+                    low = max(low, since) if since >= 0 else end
+            except KafkaException as error:
+                if time.monotonic() > deadline_s:
+                    msg = f"{topic}[{number}]: Kafka at {self._kafka} says: {error.args[0].str()}"
+                    raise BrokerSilent(msg) from error
+                time.sleep(_RETRY_S)
+            else:
+                return low, end
 
     def _read(self, topic: str, number: int, start: int, end: int) -> list[Message]:
         self._consumer.assign([TopicPartition(topic, number, start)])

@@ -119,6 +119,8 @@ class Job:
         priority: Higher first; ties in the order of creation.
         options: Settings of the estimator, as text.
         deadline_s: Mode ``bounded``: a frame that was published longer ago is skipped where a newer one waits.
+        estimator_version: Of the estimator that must answer, or the beginning (8 characters or more) of its weights'
+            digest; any where empty. A worker that has another fails the job.
         wanted: What people want of it now.
         retries: How often it is tried again after it failed.
         attempt: Which try this is, from 0.
@@ -133,6 +135,7 @@ class Job:
     priority: int = 0
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline_s: float = 1.0
+    estimator_version: str = ""
     wanted: Wanted = Wanted.RUN
     retries: int = 0
     attempt: int = 0

@@ -19,6 +19,7 @@ _READY_TIMEOUT_S = 90.0  # Kafka reads all its logs again after a kill
 _POLL_S = 0.05
 _LOG_LINES = 15
 _CAUSE_LINES = 120  # Java tells the cause above its stack
+_NEWER_DATA = "UnsupportedVersionException"  # Kafka 4.2 on data of 4.3
 
 
 class Launcher:
@@ -102,6 +103,12 @@ class Launcher:
         tail = "\n".join(lines[-_LOG_LINES:])
         if tells_of_full_disk("\n".join(lines)):
             return disk_full(self._folder, f"{service.name} cannot write", "--data")
+        if any(_NEWER_DATA in line for line in lines):
+            data = self._folder / service.name
+            msg = (
+                f"{service.name} cannot read {data}: a newer version wrote it; delete it, or choose another with --data"
+            )
+            return StackError(msg)
         return StackError(f"{service.name} {what}; the end of its log {path}:\n{tail}")
 
 

@@ -8,7 +8,10 @@ from schemas.images import decode_mask, encode_mask
 from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries, Wanted
 from schemas.records.common import Avro, matrix, numbers, range_from, range_to
 
-_JOB_SAME = ("id", "pool", "estimator", "partition", "priority", "deadline_s", "retries", "attempt")
+_JOB_SAME = (
+    *("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version"),
+    *("retries", "attempt"),
+)
 _STATUS_SAME = ("job_id", "run_id", "at_ns", "status", "reason")
 _OBJECT_SAME = ("object_id", "model_uri", "model_unit_m")
 _BEAT_SAME = ("member_id", "pool", "host", "at_ns", "started_ns", "leaving")

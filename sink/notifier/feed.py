@@ -1,65 +1,27 @@
-"""Reads topics for the notifier, outside any group: every notifier process hears everything."""
+"""Pose and status events for the notifier, as they come."""
 
 import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka import KafkaException, Message, TopicPartition
 
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
-from schemas import BadMessage, PoseEvent, PosestreamError, StatusEvent
+from consumers.kafka_records import is_passing
+from schemas import BadMessage, PoseEvent, StatusEvent
 from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable
-from schemas.topics import MESSAGE_LIMIT_BYTES, POSES, STATUS, frames_topic
+from schemas.topics import POSES, STATUS
 from sink.metrics import SinkMetrics
-from sink.notifier.messages import frame_message
-from sink.notifier.pairing import Pairer, Shot
-from sink.queries import JobView
+from sink.notifier.reading import FeedFailed, consumer_of, messages_of
 
 _log = logging.getLogger("posestream.notifier")
 
 _ASK_S = 10.0
-_ROUND_S = 0.02
-_HELD_FRAMES = 60
-_GO_BACK_EVERY_S = 2.0
-
-
-class FeedFailed(PosestreamError):
-    """Kafka does not give what the feed needs."""
-
-
-def _consumer(kafka: str) -> Consumer:
-    return Consumer(
-        {
-            "bootstrap.servers": kafka,
-            "group.id": "posestream-notifier",  # the client demands one; it is never joined nor committed to
-            "enable.auto.commit": False,
-            "enable.partition.eof": False,
-            "auto.offset.reset": "latest",
-            "fetch.wait.max.ms": 100,
-            "fetch.queue.backoff.ms": 5,
-            "fetch.message.max.bytes": MESSAGE_LIMIT_BYTES,
-            "queued.max.messages.kbytes": 2 * MESSAGE_LIMIT_BYTES // 1024,
-        }
-    )
-
-
-def _messages(consumer: Consumer, count: int, timeout_s: float) -> list[Message]:
-    """What came, without errors: librdkafka gets over those of the network by itself."""
-    good: list[Message] = []
-    for message in consumer.consume(count, timeout_s):
-        error = message.error()
-        if error is None:
-            good.append(message)
-        elif error.fatal():
-            raise FeedFailed(str(error))
-        else:
-            _log.info("kafka: %s", error)
-    return good
+_PATIENCE_S = 60.0
+_RETRY_S = 0.5
 
 
 class EventFeed:
@@ -71,6 +33,7 @@ class EventFeed:
         on_pose: Called in the feed's thread with each pose event.
         on_status: Called in the feed's thread with each status event.
         metrics: Where it counts.
+        clock: Seconds, monotonic.
     """
 
     def __init__(
@@ -80,45 +43,55 @@ class EventFeed:
         on_pose: Callable[[PoseEvent], None],
         on_status: Callable[[StatusEvent], None],
         metrics: SinkMetrics,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._consumer = _consumer(kafka)
+        self._consumer = consumer_of(kafka)
         self._ends_of = KafkaBroker(kafka).reader()
         self._codec = codec
         self._on_pose = on_pose
         self._on_status = on_status
         self._metrics = metrics
+        self._clock = clock
 
     def run(self, stop: threading.Event, on_ready: Callable[[], None]) -> None:
         """Read until ``stop``; ``on_ready`` is called once everything published from then on will be heard.
 
         Raises:
-            FeedFailed: Kafka does not answer at the start, or fails for good.
+            FeedFailed: Kafka does not answer for a minute at the start, or fails for good.
         """
         try:
-            self._consumer.assign(self._ends())
+            self._consumer.assign(self._ends_when_there(stop))
             on_ready()
             while not stop.is_set():
-                for message in _messages(self._consumer, 256, 0.1):
+                for message in messages_of(self._consumer, 256, 0.1):
                     self._take(message)
         finally:
             self._consumer.close()
+            self._ends_of.close()
+
+    def _ends_when_there(self, stop: threading.Event) -> list[TopicPartition]:
+        """Waits for a broker that is being started again."""
+        deadline_s = self._clock() + _PATIENCE_S
+        while True:
+            try:
+                return self._ends()
+            except KafkaException as error:
+                problem = error.args[0]
+                if stop.wait(_RETRY_S) or not is_passing(problem) or self._clock() > deadline_s:
+                    msg = f"notifier: expected topics {POSES} and {STATUS}, got: {problem}"
+                    raise FeedFailed(msg) from error
+                _log.warning("kafka does not say where topics end, asked again: %s", problem)
 
     def _ends(self) -> list[TopicPartition]:
-        try:
-            places = [
-                TopicPartition(topic, number)
-                for topic in (POSES, STATUS)
-                for number in self._consumer.list_topics(topic, _ASK_S).topics[topic].partitions
-            ]
-            # asked now, not left to the first fetch: what is published after `on_ready` must be heard; by a
-            # reader of ours, which waits for the leaders of topics that were only just made
-            ends = [self._ends_of.end(Partition(one.topic, one.partition)) for one in places]
-            return [TopicPartition(one.topic, one.partition, end) for one, end in zip(places, ends, strict=True)]
-        except KafkaException as error:
-            msg = f"notifier: expected topics {POSES} and {STATUS}, got: {error.args[0]}"
-            raise FeedFailed(msg) from error
-        finally:
-            self._ends_of.close()
+        places = [
+            TopicPartition(topic, number)
+            for topic in (POSES, STATUS)
+            for number in self._consumer.list_topics(topic, _ASK_S).topics[topic].partitions
+        ]
+        # asked now, not left to the first fetch: what is published after `on_ready` must be heard; by a
+        # reader of ours, which waits for the leaders of topics that were only just made
+        ends = [self._ends_of.end(Partition(one.topic, one.partition)) for one in places]
+        return [TopicPartition(one.topic, one.partition, end) for one, end in zip(places, ends, strict=True)]
 
     def _take(self, message: Message) -> None:
         value = message.value()
@@ -135,112 +108,3 @@ class EventFeed:
         ) as error:  # the sink sends it to the dead letters; here it only cannot be shown
             self._metrics.unreadable.inc()
             _log.info("unreadable: %s", error)
-
-
-class FrameFeed:
-    """Reads the frames of one job while somebody watches, in a thread of its own.
-
-    It starts at the frame of the job's last pose, else at the end, and keeps in step with the worker:
-    frames are held until their poses come.
-
-    Args:
-        kafka: Bootstrap servers.
-        codec: Reads the frames' headers; pixels are not decoded.
-        job: The stream.
-        newest: The job's last pose event, None where there is none yet.
-        publish: Called in the feed's thread with each message for the job's viewers.
-        metrics: Where it counts.
-        clock: Seconds, monotonic.
-    """
-
-    def __init__(
-        self,
-        kafka: str,
-        codec: Codec,
-        job: JobView,
-        newest: PoseEvent | None,
-        publish: Callable[[bytes], None],
-        metrics: SinkMetrics,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._codec = codec
-        self._job_key = job.id.encode()
-        self._place = TopicPartition(frames_topic(job.pool), job.partition)
-        self._newest = newest
-        self._publish = publish
-        self._metrics = metrics
-        self._clock = clock
-        self._consumer = _consumer(kafka)
-        self._poses: queue.SimpleQueue[PoseEvent] = queue.SimpleQueue()
-        self._pairer = Pairer(_HELD_FRAMES, clock())
-        self._waiting = False
-        self._went_back_at_s = clock()
-
-    def pose(self, event: PoseEvent) -> None:
-        """Tell it a pose event of its job; from any thread."""
-        self._poses.put(event)
-
-    def run(self, stop: threading.Event) -> None:
-        """Read until ``stop``.
-
-        Raises:
-            FeedFailed: Kafka does not answer at the start, or fails for good.
-        """
-        try:
-            self._read_from(self._newest)
-            if self._newest is not None:
-                self._show(self._pairer.add_pose(self._newest, self._clock()))
-            while not stop.is_set():
-                self._round()
-        except KafkaException as error:
-            msg = f"frames of {self._place.topic}[{self._place.partition}]: {error.args[0]}"
-            raise FeedFailed(msg) from error
-        finally:
-            self._consumer.close()
-
-    def _round(self) -> None:
-        self._keep_in_step()
-        for message in _messages(self._consumer, 8, _ROUND_S):
-            if message.key() == self._job_key:
-                self._take(message)
-        while not self._poses.empty():
-            event = self._poses.get()
-            self._show(self._pairer.add_pose(event, self._clock()))
-            self._go_back_if_ahead(event)
-
-    def _take(self, message: Message) -> None:
-        value: Any = message.value()
-        try:
-            header = self._codec.decode_frame_header(value or b"")
-        except (BadMessage, RegistryUnavailable) as error:
-            self._metrics.unreadable.inc()
-            _log.info("unreadable frame: %s", error)
-            return
-        self._show(self._pairer.add_frame(Shot(header, message.timestamp()[1]), self._clock()))
-
-    def _show(self, shot: Shot | None) -> None:
-        if shot is not None:
-            self._publish(frame_message(shot.frame, shot.published_ms, shot.event))
-
-    def _keep_in_step(self) -> None:
-        full = self._pairer.full(self._clock())
-        if full and not self._waiting:
-            self._consumer.pause([self._place])
-        elif self._waiting and not full:
-            self._consumer.resume([self._place])
-        self._waiting = full
-
-    def _go_back_if_ahead(self, event: PoseEvent) -> None:
-        now_s = self._clock()
-        if self._pairer.ahead_of(event) and now_s - self._went_back_at_s > _GO_BACK_EVERY_S:
-            self._went_back_at_s = now_s
-            self._pairer.clear()
-            self._read_from(event)
-
-    def _read_from(self, event: PoseEvent | None) -> None:
-        start = OFFSET_END
-        if event is not None:  # CreateTime is the time of publishing, which the event carries
-            asked = TopicPartition(self._place.topic, self._place.partition, event.published_ns // 1_000_000)
-            start = self._consumer.offsets_for_times([asked], _ASK_S)[0].offset
-        self._consumer.assign([TopicPartition(self._place.topic, self._place.partition, start)])
-        self._waiting = False

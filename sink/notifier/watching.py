@@ -8,7 +8,7 @@ from collections.abc import Callable
 from schemas import PoseEvent, PosestreamError, StatusEvent
 from schemas.codec import Codec
 from sink.metrics import SinkMetrics
-from sink.notifier.feed import FrameFeed
+from sink.notifier.frame_feed import FrameFeed
 from sink.notifier.messages import dumps, pose_message, status_message
 from sink.notifier.rooms import Hub, RecentPose
 from sink.queries import Queries

@@ -64,12 +64,12 @@ def broker_disk(stack_parent: Path, form: Form) -> Iterator[SmallDisk]:
 
 
 def test_the_disk_of_the_broker_is_full(broker_disk: SmallDisk, own: Callable[[str], World]) -> None:
-    """In mode at_least_once: around transactions a broker that dies alone leaves more than is mended here."""
     fill_and_free(own(BROKER_RUN), broker_disk)
 
 
 def fill_and_free(world: World, disk: SmallDisk) -> None:
-    world.worker(world.lane("at_least_once"))
+    for delivery in ("at_least_once", "exactly_once"):
+        world.worker(world.lane(delivery))
     world.film(20.0)
     world.progress(10)
     at_s = world.verdict.now_s()

@@ -143,6 +143,23 @@ def test_a_bad_job_fails_with_its_reason_and_the_others_go_on(world: World) -> N
     assert ("a", 2) in [(event.job_id, event.seq) for event in world.events()]
 
 
+@pytest.mark.parametrize(
+    ("asked", "answered"), [("", True), ("1", True), ("2", False), ("feed5eed", True), ("feed", False)]
+)
+def test_a_job_that_asks_for_a_version_is_answered_by_that_one_only(
+    world: World, asked: str, *, answered: bool
+) -> None:
+    world.job("a", estimator_version=asked)
+    worker = Worker(world)
+    worker.estimator.weights_digest = "feed5eed" * 8
+    world.frames(frame("a", 0))
+    worker.rounds(3)
+    assert bool(world.events()) == answered
+    if not answered:
+        (failed,) = [status for status in world.statuses(StatusKind.JOB) if status.status == JobStatus.FAILED]
+        assert f"expected version {asked}, as the job asks, this worker has 1, weights feed5eed" in failed.reason
+
+
 def test_an_object_that_cannot_be_used_is_said_once_and_the_others_are_answered(world: World) -> None:
     world.job("a", objects=(JobObject("cube", "cube.ply"), JobObject("mug", "bad.ply")))
     worker = Worker(world)

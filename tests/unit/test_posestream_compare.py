@@ -1,11 +1,15 @@
 """Two runs side by side: figures by hand."""
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import typer
 
 from posestream.compare import NothingToCompare, all_events, compared
 from posestream.compare_commands import runs_of
+from posestream.compare_plot import CannotPlot, figure, save
 from schemas import Estimate, Pose, PoseEvent, SeqRange, State
 
 START_NS = 1_790_000_000_000_000_000
@@ -98,3 +102,28 @@ def test_runs_are_named_in_two_ways() -> None:
     for wrong in (["job"], ["job", "a/b", "c"], ["a", "b", "c", "d"]):
         with pytest.raises(typer.BadParameter, match="expected JOB RUN_A RUN_B or"):
             runs_of(wrong)
+
+
+def test_a_plot_shows_scores_and_differences_over_time_with_gaps_where_one_lost_it(tmp_path: Path) -> None:
+    first = [event("a", seq, tracked(0.1 * seq, score=0.1 * seq)) for seq in range(4)]
+    second = [event("b", 0, tracked(0.102, 3.0), frame=1), event("b", 1, LOST, frame=2)]
+    score, shift, turn, _ = figure(first, second).axes
+    (at_s, scores), (_, shifts), (_, turns) = (np.array(axes.lines[0].get_data()) for axes in (score, shift, turn))
+    np.testing.assert_allclose(at_s, 0.033 * np.array([-1, 0, 1, 2]), atol=1e-9)
+    np.testing.assert_allclose(scores, [0.0, 0.1, 0.2, 0.3])
+    np.testing.assert_allclose(shifts, [2.0, np.nan])
+    np.testing.assert_allclose(turns, [3.0, np.nan], atol=1e-6)
+    save(first, second, tmp_path / "runs.png")
+    picture = cv2.imread(str(tmp_path / "runs.png"))
+    assert picture is not None
+    assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10, "it is more than an empty sheet"
+
+
+def test_a_plot_that_cannot_be_is_told(tmp_path: Path) -> None:
+    events = [event("a", 0, tracked(0))]
+    with pytest.raises(CannotPlot, match=r"ends in \.png, \.svg, \.pdf, got .*runs\.txt"):
+        save(events, events, tmp_path / "runs.txt")
+    with pytest.raises(CannotPlot, match=r"away/runs\.png cannot be written"):
+        save(events, events, tmp_path / "away" / "runs.png")
+    with pytest.raises(NothingToCompare, match="found none"):
+        figure(events, [event("b", 1, tracked(0))])

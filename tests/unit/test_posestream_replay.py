@@ -71,3 +71,11 @@ def test_a_speed_that_is_none_is_said(speed: str) -> None:
     result = CliRunner().invoke(app, ["replay", "bench", "--speed", speed])
     assert result.exit_code == 2
     assert "expected a number above 0 or max" in result.output
+
+
+def test_the_version_goes_with_its_estimator_and_may_be_in_another_pool() -> None:
+    pinned = replace(ORIGIN, estimator_version="3")
+    assert Changes("again").of(pinned).estimator_version == "3"
+    assert Changes("again", "foundationpose").of(pinned).estimator_version == ""
+    other = Changes("again", version="4", pool="newer").of(pinned)
+    assert (other.estimator_version, other.pool) == ("4", "newer")

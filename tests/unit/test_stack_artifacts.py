@@ -72,7 +72,7 @@ def test_an_empty_lock_is_refused() -> None:
 def test_the_shipped_locks_name_each_file_once_and_hold_no_address() -> None:
     kafka, registry = read_lock("kafka"), read_lock("registry")
     assert len({artifact.file_name for artifact in kafka.artifacts}) == 92
-    assert {artifact.version for artifact in kafka.artifacts if artifact.group == "org.apache.kafka"} == {"4.3.1"}
+    assert {artifact.version for artifact in kafka.artifacts if artifact.group == "org.apache.kafka"} == {"4.2.2"}
     assert [artifact.file_name for artifact in registry.artifacts] == ["apicurio-registry-app-3.3.3-all.tar.gz"]
     folder = Path(fetch.__file__).parent
     assert not [path.name for path in folder.glob("*.lock") if "://" in path.read_text()]
