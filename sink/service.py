@@ -15,16 +15,22 @@ from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
 from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
+from sink.api.services import Services
 from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
+from sink.jobs import job_book
 from sink.metrics import SinkMetrics
-from sink.notifier.app import make_app
+from sink.notifier.app import make_notifier
+from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
+from sink.people.accounts import FIRST_ADMIN
+from sink.people.secret import signing_secret
 from sink.queries import Queries
 from sink.settings import SinkSettings
 from sink.store import Store
 from sink.topic_ids import topic_ids
 from sink.watchman import watch
+from sink.web import make_web
 
 _log = logging.getLogger("posestream.sink")
 
@@ -75,9 +81,7 @@ class _Sink:
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        hosts = own_hosts(host, port)
-        app = make_app(self._settings.kafka, self._codec, queries, self._metrics, hosts, self._hearing, self._fail)
-        server = uvicorn.Server(_server_config(app))
+        server = uvicorn.Server(_server_config(self._web(queries, own_hosts(host, port))))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
             watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
@@ -95,6 +99,17 @@ class _Sink:
         if not self._asked.is_set():
             msg = "the sink ended without being asked to; its log says why"
             raise RuntimeError(msg)
+
+    def _web(self, queries: Queries, hosts: frozenset[str]) -> object:
+        settings, codec = self._settings, self._codec
+        services = _services(settings, self._engine, queries, codec)
+        entrance = None
+        if services.has_accounts:
+            people = (services.sessions, services.ownership, services.tickets, services.audit)
+            entrance = Entrance(*people, services.per_address)
+        feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
+        routes, lifespan = make_notifier(*feeding, entrance)
+        return make_web(services, routes, lifespan, hosts, settings.hosts(), settings.folders())
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
         told = False
@@ -127,6 +142,15 @@ class _Sink:
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self._over.set()
+
+
+def _services(settings: SinkSettings, engine: Engine, queries: Queries, codec: Codec) -> Services:
+    """With accounts: the secret is read, and the first admin is made."""
+    secret = signing_secret(settings.secret_file) if settings.accounts else None
+    made = Services(engine, queries, partial(job_book, settings.kafka, codec), secret, settings.jobs_per_user)
+    if made.has_accounts and made.accounts.make_first_admin():
+        _log.warning("the account %s was made; to log in: posestream user set-password %s", *[FIRST_ADMIN] * 2)
+    return made
 
 
 def _server_config(app: object) -> uvicorn.Config:

@@ -10,24 +10,21 @@ import time
 from collections.abc import Callable
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from consumers.book import JobBook
-from consumers.kafka import KafkaBroker
 from consumers.ledger import Ledger
 from schemas import Heartbeat, Job, JobStatus, MemberKind, PosestreamError, Wanted
 from schemas.codec import Codec
 from schemas.heartbeat import BEAT_S, SILENT_S
-from schemas.topics import JOBS
+from sink.jobs import job_book
 
 _log = logging.getLogger("posestream.sink")
 
 _ROUND_S = 1.0
 _FIRST_RETRY_S, _LONGEST_RETRY_S = 1.0, 300.0
 _LOCK = 0x77617463  # "watc": one process of those on a database watches
-_ASK_S = 10.0
 
 
 class Watchman:
@@ -106,9 +103,7 @@ def _leads(connection: Connection) -> bool:
 
 
 def _watch(kafka: str, codec: Codec, connection: Connection, stop: threading.Event) -> None:
-    broker = KafkaBroker(kafka)
-    partitions = len(AdminClient({"bootstrap.servers": kafka}).list_topics(JOBS, _ASK_S).topics[JOBS].partitions)
-    book = JobBook(broker, codec, partitions)
+    book = job_book(kafka, codec)
     try:
         with book.ledger() as ledger:
             watchman = Watchman(book, ledger)
