@@ -1,6 +1,7 @@
 """Where the meshes of jobs may lie that users ask for: in the folders that the service was told, and nowhere else."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from fastapi import HTTPException
@@ -27,9 +28,10 @@ class ModelFolders:
         """
         if "://" not in address and not address.startswith("file:") and "\0" not in address:
             for folder in self._folders:
-                path = (folder / address).resolve()
-                if path.is_relative_to(folder) and path.suffix.lower() in SUFFIXES and path.is_file():
-                    return path
+                with suppress(OSError, RuntimeError):  # a name too long, a loop of links
+                    path = (folder / address).resolve()
+                    if path.is_relative_to(folder) and path.suffix.lower() in SUFFIXES and path.is_file():
+                        return path
         suffixes = ", ".join(SUFFIXES)
         raise HTTPException(
             422, f"model: expected a file ({suffixes}) in a model folder of this service, got {address!r}"
