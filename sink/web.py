@@ -11,6 +11,7 @@ from sink.api.job_routes import add_control_routes, add_job_routes, add_sharing_
 from sink.api.people_routes import add_account_routes, add_key_routes, add_session_routes
 from sink.api.places import ModelFolders
 from sink.api.problems import handlers
+from sink.api.prompt_routes import add_prompt_routes
 from sink.api.result_routes import add_result_routes
 from sink.api.rules import RULES
 from sink.api.services import Services
@@ -55,6 +56,7 @@ def make_web(
     add_account_routes(app)
     add_job_routes(app, ModelFolders(model_folders))
     add_control_routes(app)
+    add_prompt_routes(app)
     add_sharing_routes(app)
     add_result_routes(app)
     gate = Middleware(Gate, routes=lambda: app.routes, rules=RULES, door=services.door)

@@ -15,15 +15,20 @@ export class Connection {
   /** onMessage(object), onFrame(header, bytes), onState("connecting" | "open" | "closed"). */
   constructor(url, { onMessage, onFrame, onState }) {
     Object.assign(this, { url, onMessage, onFrame, onState });
-    this.rooms = new Set();
+    this.rooms = new Map(); // room -> how many of its messages may be under way
     this.pauseMs = FIRST_PAUSE_MS;
     this.clockAheadMs = 0; // the server's clock minus ours
     this.open();
   }
 
-  subscribe(room) {
-    this.rooms.add(room);
-    this.send({ subscribe: room });
+  /** `paced`: so many messages come before `done` is said of one; what is older than the newest is left out. */
+  subscribe(room, paced) {
+    this.rooms.set(room, paced);
+    this.send({ subscribe: room, paced });
+  }
+
+  done(room) {
+    this.send({ done: room });
   }
 
   unsubscribe(room) {
@@ -48,7 +53,7 @@ export class Connection {
     socket.onopen = () => {
       this.onState("open");
       this.heard();
-      for (const room of this.rooms) this.send({ subscribe: room });
+      for (const [room, paced] of this.rooms) this.send({ subscribe: room, paced });
     };
     socket.onmessage = (event) => {
       this.heard();

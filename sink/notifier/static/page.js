@@ -10,6 +10,7 @@ const JOBS_EVERY_MS = 2000;
 const LATE_MS = 1000;
 const RATE_OVER_MS = 2000;
 const QUIET_MS = 3000;
+const PACED = { job: 8, frames: 2 }; // messages under way: a page that is busy skips, and never lags
 
 const state = { jobs: [], job: null, frame: null, shownAt: [], decoding: false, next: null };
 const view = new View(element("view"), (text) => say("announcement", text));
@@ -96,7 +97,7 @@ function watch(job) {
   for (const id of ["frame-number", "age", "fps", "skipped", "stored"]) say(id, "-");
   say("estimator", "");
   say("announcement", "");
-  if (job) for (const kind of ["job", "frames"]) connection.subscribe(`${kind}:${job.id}`);
+  if (job) for (const [kind, paced] of Object.entries(PACED)) connection.subscribe(`${kind}:${job.id}`, paced);
   document.title = job ? `${job.id} · posestream` : "posestream";
   tick();
 }
@@ -104,10 +105,11 @@ function watch(job) {
 function hear(message) {
   if (message.type === "error" && message.room?.startsWith("frames:")) {
     say("announcement", message.reason);
-    setTimeout(() => connection.rooms.has(message.room) && connection.subscribe(message.room), QUIET_MS);
+    setTimeout(() => connection.rooms.has(message.room) && connection.subscribe(message.room, PACED.frames), QUIET_MS);
   }
   if (message.job !== state.job?.id) return;
   if (message.type === "pose") {
+    connection.done(`job:${message.job}`);
     objects.update(message.objects);
     stages.update(message.stage_s);
     timeline.add(message, ageMs({ captured_ns: message.captured_ns, published_ms: Number(message.published_ns) / 1e6 }));
@@ -121,6 +123,7 @@ function hear(message) {
 /** Decodes one frame at a time; of those that come meanwhile only the newest is kept. */
 async function decode(header, image) {
   if (header.job !== state.job?.id) return;
+  if (state.next) connection.done(`frames:${header.job}`); // the one before is not shown
   state.next = { header, image };
   if (state.decoding) return;
   state.decoding = true;
@@ -131,9 +134,11 @@ async function decode(header, image) {
       const bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${mine.codec}` }));
       if (mine.job === state.job?.id) show(mine, bitmap);
       bitmap.close();
+      await new Promise(requestAnimationFrame);
     } catch (error) {
       say("announcement", `Frame ${mine.seq} cannot be shown: ${error.message}`);
     }
+    connection.done(`frames:${mine.job}`);
   }
   state.decoding = false;
 }
