@@ -109,7 +109,7 @@ class _Sink:
             people = (services.sessions, services.ownership, services.tickets, services.audit)
             entrance = Entrance(*people, services.per_address)
         feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
-        routes, lifespan = make_notifier(*feeding, entrance)
+        routes, lifespan = make_notifier(*feeding, services.ownership.readable, entrance)
         return make_web(services, routes, lifespan, hosts, settings.hosts(), settings.folders())
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:

@@ -14,7 +14,7 @@ RULES: Rules = {
     ("GET", "/readyz"): _ANYBODY,
     ("WS", "/ws"): _ANYBODY,  # says who it is in its first message; each room is checked
     ("GET", "/metrics"): _ADMIN,
-    ("GET", "/api/jobs"): _ADMIN,
+    ("GET", "/api/jobs"): _VIEWER,  # of those one may read
     ("GET", "/api/jobs/{job}"): _READER,
     ("GET", "/api/jobs/{job}/poses"): _READER,
     ("GET", "/api/jobs/{job}/objects/{object}/mesh"): _READER,
