@@ -104,7 +104,8 @@ def measure(addresses: Addresses, count: int, rounds: int) -> list[Line]:
         with _Database(addresses) as database:
             hand.append(by_hand.write(database, rows))
     ours, base = statistics.median(sink), statistics.median(hand)
-    line = Line("events to rows", f"{ours:,.0f} /s", f"{base:,.0f} /s", f"{ours / base:.2f}", ">= .8, >= 4,000 /s")
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(sink, hand, strict=True))  # of the same minute
+    line = Line("events to rows", f"{ours:,.0f} /s", f"{base:,.0f} /s", f"{ratio:.2f}", ">= .8, >= 4,000 /s")
     return [line]
 
 
