@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_about_axis, turned_afresh
+from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_afresh
+from estimators.geometric.axis_turn import held_about_axis, turned_about_axis
 from estimators.geometric.backdrop import backdrop_after
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.fit import Fit
@@ -88,6 +89,7 @@ def followed_by_picture(
     usual = max(memory.odds, LEAST_ODDS)
     if found is None or not _is_seen(found, usual):
         return _unseen(model, replace(motion, memory=memory))
+    found = held_about_axis(search, motion.predicted, motion.spread[:3, :3], found)
     spread, memory = _moved(replace(motion, memory=memory), found, usual)
     found, memory = turned_about_axis(search, memory, found)
     again = state is State.LOST or memory.probation == _WATCHED - 1
