@@ -46,7 +46,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "4"
+    version = "5"
     weights_digest = ""
     side_by_side = True
 
