@@ -51,7 +51,7 @@ def names() -> list[str]:
 def without_package(error: ModuleNotFoundError) -> BadJob:
     """What to say where a package of the network estimators is missing."""
     return BadJob(
-        f"estimator foundationpose: expected the package {error.name} to be installed, it is not; "
+        f"network estimators: expected the package {error.name} to be installed, it is not; "
         "pip install 'posestream[torch]'. The estimator geometric needs none"
     )
 
