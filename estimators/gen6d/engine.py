@@ -117,7 +117,7 @@ class Engine:
         return Views(pictures, K, poses)
 
     def _pictures(self, pictures: Array) -> Tensor:
-        return picture_tensor(torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device))
+        return picture_tensor(torch.from_numpy(np.require(pictures, requirements=["C", "W"])).to(self.device))
 
 
 def _answers(delta: Delta) -> list[tuple[Array, Array, float]]:

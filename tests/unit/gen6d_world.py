@@ -1,24 +1,27 @@
 """Gen6D on a small box, with the recipe's weights, or with such that leave poses where they are."""
 
 import atexit
+import json
 import shutil
 from functools import lru_cache
 from pathlib import Path
 from tempfile import mkdtemp
 
+import cv2
 import numpy as np
 import torch
 
 from estimators.gen6d.alone import Known
 from estimators.gen6d.engine import Engine
+from estimators.gen6d.estimator import Gen6DEstimator
 from estimators.gen6d.references import References
 from estimators.gen6d.weights import load_weights
 from estimators.mesh import Mesh, load_mesh
 from estimators.rendering import CpuRenderer
-from schemas import Camera
+from schemas import Camera, Frame, Job, JobObject
 from schemas.arrays import Array
 from tests.golden.gen6d_golden import write_recipe_weights
-from tests.unit.estimators_scene import write_box
+from tests.unit.estimators_scene import plate, pose, write_box
 
 BOX_M = (0.06, 0.1, 0.14)
 CAMERA = Camera(160, 120, 150.0, 150.0, 80.0, 60.0)
@@ -49,8 +52,13 @@ def _engine(still: bool) -> Engine:
 
 
 @lru_cache
+def box_file() -> Path:
+    return write_box(folder() / "box.obj", BOX_M, 2)
+
+
+@lru_cache
 def box() -> Mesh:
-    return load_mesh(write_box(folder() / "box.obj", BOX_M, 2))
+    return load_mesh(box_file())
 
 
 def looking_from(position_m: Array, roll_rad: float = 0.0) -> Array:
@@ -85,6 +93,12 @@ def drawn(cam_from_obj: Array, camera: Camera = CAMERA) -> tuple[Array, Array]:
 
 
 @lru_cache
+def estimator() -> Gen6DEstimator:
+    """One for all tests: it keeps no stream state."""
+    return Gen6DEstimator(weights())
+
+
+@lru_cache
 def references(count: int = 12) -> References:
     poses = np.stack(around(count)).astype(np.float32)
     pictures = tuple(drawn(pose)[0] for pose in poses)
@@ -96,3 +110,38 @@ def references(count: int = 12) -> References:
 def known() -> Known:
     """The box by four references; the features are those of both engines."""
     return Known.of(engine(), references(), 4)
+
+
+@lru_cache
+def photos() -> Path:
+    """A folder of twelve photos of the box with ``poses.json`` and masks."""
+    made = folder() / "photos"
+    (made / "masks").mkdir(parents=True)
+    rows: list[dict[str, object]] = []
+    for k, view in enumerate(around(12)):
+        picture, mask = drawn(view)
+        cv2.imwrite(str(made / f"{k:02d}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        cv2.imwrite(str(made / "masks" / f"{k:02d}.png"), mask.astype(np.uint8) * 255)
+        rows.append({"file": f"{k:02d}.png", "cam_from_obj": view.tolist(), "mask": f"masks/{k:02d}.png"})
+    (made / "poses.json").write_text(json.dumps({"K": CAMERA.K.tolist(), "photos": rows}))
+    return made
+
+
+QUICK = {"views": "4", "steps": "0"}
+"""Options of a job whose registration is a detection and a selection and nothing else."""
+
+
+def job(*names: str, job_id: str = "job", **options: str) -> Job:
+    objects = tuple(JobObject(name, str(photos())) for name in names or ("box",))
+    return Job(job_id, objects, estimator="gen6d", options=QUICK | options)
+
+
+def frame(cam_from_obj: Array, seq: int = 0, *, job_id: str = "job", depth: bool = False, mask: bool = False) -> Frame:
+    """The box before a patterned wall at 1 m."""
+    matrix = np.eye(4)
+    matrix[:3] = cam_from_obj
+    scene = CpuRenderer().scene(
+        [plate(2.0, 7), box()], [pose((0, 0, 0), z_m=1.0).matrix(), matrix], CAMERA.K, (CAMERA.height, CAMERA.width)
+    )
+    masks = dict.fromkeys(("box", "twin"), scene.index == 1) if mask else None
+    return Frame(job_id, "run", seq, seq, CAMERA, scene.rgb.astype(np.uint8), scene.depth_m if depth else None, masks)
