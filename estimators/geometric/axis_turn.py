@@ -46,26 +46,44 @@ def held_about_axis(
     wheel, at = search.model.wheel, found.fit.placement
     if wheel is None or not search.model.parts.turns or abs(_turn(wheel, predicted, at)) > _LARGEST_RAD:
         return found, predicted
-    axis = at.R @ wheel.axis.direction
+    axis, turn = at.R @ wheel.axis.direction, _turn(wheel, predicted, at)
     known = 1 / float(axis @ spread @ axis)
-    turn = _turn(wheel, predicted, at)
-    angles = np.concatenate([_NEARBY_RAD, [-turn]])
-    odds = search.odds([at.after(*about(wheel.axis, angle)) for angle in angles])
+    odds = search.odds([at.after(*about(wheel.axis, angle)) for angle in [*_NEARBY_RAD, -turn]])
+    other = _likelier_nearby(search, found, turn, known, odds[:-1])
+    if other is not None:
+        right = predicted.after(*about(wheel.axis, _turn(wheel, predicted, other.fit.placement)))
+        return _turned(other, wheel, 0.0, known + _texture_tells(other, wheel)), right
     here = odds[_HERE]
-    likely = odds[:-1] - here - 0.5 * known * ((turn + _NEARBY_RAD) ** 2 - turn**2)
-    best = int(np.argmax(likely))
-    if likely[best] > _CORRECTED and odds[best] > here + _CORRECTED:
-        other = _fitted(search, at.after(*about(wheel.axis, angles[best])))
-        if other is not None and search.odds([other.fit.placement])[0] > here + _SHOWN:
-            found, at, turn, here = other, other.fit.placement, 0.0, np.inf
-            predicted = predicted.after(*about(wheel.axis, _turn(wheel, predicted, at)))
-    told = 2 * max(0.0, here - max(odds[_HERE - 1], odds[_HERE + 1])) / _STEP_RAD**2 if np.isfinite(here) else known
-    told += _texture_tells(found, wheel)
+    told = 2 * max(0.0, here - max(odds[_HERE - 1], odds[_HERE + 1])) / _STEP_RAD**2 + _texture_tells(found, wheel)
     share = 1.0 if here - odds[-1] > _SHOWN else told / (told + known)
-    information = _about_axis(found.fit.information.symmetric, wheel, at, told)
-    moved = at.after(*about(wheel.axis, (share - 1.0) * turn))
-    fit = replace(found.fit, placement=moved, information=replace(found.fit.information, whole=information))
-    return replace(found, fit=fit), predicted
+    return _turned(found, wheel, (share - 1.0) * turn, told), predicted
+
+
+def _likelier_nearby(search: PictureSearch, found: Found, turn: float, known: float, odds: Array) -> Found | None:
+    """A fit of another turn that is clearly likelier; None where there is none.
+
+    Args:
+        search: Of the frame.
+        found: What was fitted.
+        turn: Radians from the predicted turn to that.
+        known: Information about the turn beforehand.
+        odds: (9,) of the turns nearby.
+    """
+    wheel, here = search.model.wheel, odds[_HERE]
+    likely = odds - here - 0.5 * known * ((turn + _NEARBY_RAD) ** 2 - turn**2)
+    best = int(np.argmax(likely))
+    if wheel is None or likely[best] <= _CORRECTED or odds[best] <= here + _CORRECTED:
+        return None
+    other = _fitted(search, found.fit.placement.after(*about(wheel.axis, _NEARBY_RAD[best])))
+    return other if other is not None and search.odds([other.fit.placement])[0] > here + _SHOWN else None
+
+
+def _turned(found: Found, wheel: Wheel, angle: float, told: float) -> Found:
+    """A find turned about the axis by so many radians, with ``told`` as what its step knew of that turn."""
+    at, information = found.fit.placement, found.fit.information
+    whole = _about_axis(information.symmetric, wheel, at, told)
+    moved = at.after(*about(wheel.axis, angle))
+    return replace(found, fit=replace(found.fit, placement=moved, information=replace(information, whole=whole)))
 
 
 def _texture_tells(found: Found, wheel: Wheel) -> float:

@@ -87,8 +87,8 @@ def shading_of(look: "Look", placement: "Placement", terms: Array, aside: Array)
 def textured(shading: Shading) -> Shading:
     """Those pixels that show an edge of the mesh's texture, which moves with the surface."""
     kept = shading.sigmas == _TEXTURE_SIGMA
-    a, b, c, d, e = (np.ascontiguousarray(part[kept]) for part in shading[:5])
-    return Shading(a, b, c, d, e, shading.observed, shading.cam, shading.terms)
+    points, normals, values, slopes, sigmas = (np.ascontiguousarray(part[kept]) for part in shading[:5])
+    return shading._replace(points=points, normals=normals, values=values, slopes=slopes, sigmas=sigmas)
 
 
 def _pixels(look: "Look", aside: Array) -> tuple[Array, Array]:
