@@ -1,5 +1,6 @@
 """Gen6D's networks on one device: plain arrays in, plain arrays out."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from estimators.crew import usable_cores
+from estimators.foundationpose.room import Room
 from estimators.gen6d.backbone import picture_tensor
 from estimators.gen6d.database import DETECTOR_VIEWS, Database
 from estimators.gen6d.detector import Detection, Kernels, decode
@@ -16,7 +18,10 @@ from estimators.gen6d.refiner import Delta, Views
 from estimators.gen6d.selector import Views as SelectorViews
 from estimators.gen6d.steps import Looks
 from estimators.gen6d.weights import Weights
+from schemas import Overloaded
 from schemas.arrays import Array
+
+_LOG = logging.getLogger("posestream.estimators")
 
 MOST_POSES = {"cpu": 4, "cuda": 64}
 """Poses a forward of the refiner, at most: seven pictures each, and volumes of 50 MB."""
@@ -43,6 +48,7 @@ class Engine:
     Attributes:
         device: Where the networks are.
         digest: Of their weights.
+        room: How many poses it refines at once: fewer after memory ran out, by and by more again.
         calls: How often the refiner's network was asked, for measurements.
 
     Args:
@@ -57,6 +63,7 @@ class Engine:
         else:
             torch.backends.cudnn.allow_tf32 = False  # as the published networks compute
         self.device, self.digest, self.calls = device, weights.digest, 0
+        self.room = Room(MOST_POSES[device.type])
         self._detector = weights.detector.to(device)
         self._selector = weights.selector.to(device)
         self._refiner = weights.refiner.to(device)
@@ -84,7 +91,7 @@ class Engine:
             features: Of the object.
 
         Returns:
-            Logits (B, R) and raw angles (B, R), float32; see ``options.angle_rad`` for their unit.
+            Logits (B, R) and raw angles (B, R), float32; see ``alone.RADIAN`` for their unit.
         """
         answer = self._selector(self._pictures(crops), features.views, features.embedding)
         return answer.logits.cpu().numpy(), answer.angles.cpu().numpy()
@@ -98,17 +105,35 @@ class Engine:
 
         Returns:
             For each quaternion (4,), offset (2,) and log2 of the scale, see ``steps.next_pose``.
+
+        Raises:
+            Overloaded: No memory for even one pose.
         """
-        out: list[tuple[Array, Array, float]] = []
-        most = MOST_POSES[self.device.type]
-        for start in range(0, len(seen), most):
-            chunk = seen[start : start + most]
-            query = self._views([one.query for one in chunk])
-            references = self._views([crop for one in chunk for crop in one.references])
-            parts = Views(*(part.unflatten(0, (len(chunk), -1)) for part in references))
-            out += _answers(self._refiner(query, parts))
-            self.calls += 1
-        return out
+        while True:
+            try:
+                chunks = [seen[k : k + self.room.most] for k in range(0, len(seen), self.room.most)]
+                answers = [answer for chunk in chunks for answer in self._refined(chunk)]
+            except torch.OutOfMemoryError as error:
+                self._shrink(error)
+            else:
+                self.room.went_well(len(seen))
+                return answers
+
+    def _refined(self, seen: Sequence[Looks]) -> list[tuple[Array, Array, float]]:
+        """The answers of one call of the network."""
+        query = self._views([one.query for one in seen])
+        references = self._views([crop for one in seen for crop in one.references])
+        parts = Views(*(part.unflatten(0, (len(seen), -1)) for part in references))
+        self.calls += 1
+        return _answers(self._refiner(query, parts))
+
+    def _shrink(self, error: torch.OutOfMemoryError) -> None:
+        torch.cuda.empty_cache()
+        if not self.room.shrink():
+            reason = str(error).partition("\n")[0]
+            msg = f"gen6d: no memory for one pose on {self.device}: {reason}"
+            raise Overloaded(msg) from error
+        _LOG.warning("out of memory on %s: batches of at most %d poses for now", self.device, self.room.most)
 
     def _views(self, crops: Sequence[Crop]) -> Views:
         pictures = self._pictures(np.stack([crop.picture for crop in crops]))

@@ -63,7 +63,7 @@ def view_loss(logits: Tensor, cosines: Tensor) -> Tensor:
 def angle_loss(angles: Tensor, nearest: Tensor, angle_rad: Tensor) -> Tensor:
     """(B,) of the selector's angles (B, R) at the nearest reference (B,): a right angle is to be 1.
 
-    Weights that are trained by this say angles in right angles, see ``options.RIGHT_ANGLES``.
+    Weights that are trained by this say angles in right angles, see ``alone.RIGHT_ANGLE``.
     """
     said = angles.gather(1, nearest[:, None])[:, 0]
     return (said - angle_rad * 2 / torch.pi) ** 2

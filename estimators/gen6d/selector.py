@@ -30,7 +30,7 @@ class Likeness(NamedTuple):
     Attributes:
         logits: (B, R), higher for a view nearer to the crop's.
         angles: (B, R) how far the crop is turned from the upright reference, in the unit that the network was trained
-            in; see ``angle_rad``.
+            in; see ``alone.RADIAN``.
     """
 
     logits: Tensor

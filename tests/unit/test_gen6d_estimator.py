@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from estimators.foundationpose.room import Room
 from estimators.gen6d import kept
 from estimators.gen6d.alone import RADIAN, RIGHT_ANGLE
 from estimators.gen6d.distance import measured
@@ -18,8 +19,10 @@ from estimators.gen6d.geometry import camera_position
 from estimators.gen6d.judge import LOST_AFTER, RETRY_EVERY
 from estimators.gen6d.memory import Memory
 from estimators.gen6d.options import Options
+from estimators.gen6d.refiner import Delta
+from estimators.gen6d.steps import looks
 from estimators.registry import Resources, load
-from schemas import BadJob, Estimate, Estimates, JobObject, Pose, State, Symmetries
+from schemas import BadJob, Estimate, Estimates, JobObject, Overloaded, Pose, State, Symmetries
 from tests.unit.gen6d_world import CAMERA, around, box, box_file, estimator, frame, job, looking_from, photos, weights
 
 VIEW = looking_from(camera_position(around(12)[4]) + np.array([0.02, 0.03, 0.0]), 0.2)
@@ -260,6 +263,29 @@ def test_a_damaged_cache_is_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path
     kept.features_of(made.engine, database)
     kept.features_of(made.engine, database)
     assert len(calls) == 1
+
+
+def test_memory_that_runs_out_makes_batches_smaller_and_no_room_at_all_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, given = estimator().engine, list[int]()
+    estimator().prepare(job())
+    known = estimator()._jobs["job"]["box"].known
+    seen = looks(frame(VIEW).rgb, CAMERA.K.astype(np.float32), VIEW, known.references, known.database)
+    answer = Delta(torch.tensor([[1.0, 0, 0, 0]]), torch.zeros(1, 2), torch.zeros(1, 1))
+
+    def refine(query: Any, _: Any) -> Delta:
+        given.append(len(query.K))
+        if len(query.K) > room:
+            raise torch.OutOfMemoryError
+        return Delta(*(part.expand(len(query.K), -1) for part in answer))
+
+    monkeypatch.setattr(made, "_refiner", refine)
+    monkeypatch.setattr(made, "room", Room(4))
+    room = 2
+    assert len(made.refine([seen] * 3)) == 3
+    assert given == [3, 2, 1]
+    room = 0
+    with pytest.raises(Overloaded, match="gen6d: no memory for one pose on cpu"):
+        made.refine([seen])
 
 
 def test_options_are_checked_and_named() -> None:
