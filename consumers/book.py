@@ -8,10 +8,10 @@ from dataclasses import replace
 
 from consumers.broker import Broker, Partition
 from consumers.ledger import Ledger
-from schemas import Job, JobStatus, PosestreamError, StatusEvent, StatusKind, Wanted
+from schemas import Job, JobStatus, PosestreamError, Prompt, StatusEvent, StatusKind, Wanted
 from schemas.codec import Codec
 from schemas.lifecycle import IllegalTransition, checked, may_follow
-from schemas.topics import JOBS, STATUS
+from schemas.topics import JOBS, PROMPTS, STATUS
 
 _WRITE_TIMEOUT_S = 30.0
 
@@ -145,6 +145,10 @@ class JobBook:
         """Say something about a stream; kind ``stream``."""
         event = StatusEvent(job.id, run_id, StatusKind.STREAM, self._now_ns(), "", reason)
         self._send(job, [(STATUS, self._codec.encode(STATUS, event))])
+
+    def prompt(self, job: Job, prompt: Prompt) -> None:
+        """Say something about an object of a job; its worker applies it at the next frame."""
+        self._send(job, [(PROMPTS, self._codec.encode(PROMPTS, prompt))])
 
     def remove(self, job_id: str) -> None:
         """Take a job away: workers forget its track, its results stay.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 Headers = tuple[tuple[str, bytes], ...]
@@ -57,7 +58,13 @@ class Record:
     @property
     def source(self) -> Partition:
         """The partition it lies in."""
-        return Partition(self.topic, self.partition)
+        return _partition(self.topic, self.partition)
+
+
+@lru_cache(maxsize=4096)
+def _partition(topic: str, number: int) -> Partition:
+    """Asked for several times a record: making one takes longer than finding it."""
+    return Partition(topic, number)
 
 
 class Ownership(Protocol):

@@ -59,8 +59,12 @@ class Handler(Protocol):
         """
         ...
 
-    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:
+    def flush(self, timeout_s: float, *, wait: bool = True) -> Mapping[Partition, Position]:
         """Make everything done so far durable.
+
+        Args:
+            timeout_s: For all of it.
+            wait: Until all of it is durable; else a handler may only begin, and tell the positions at a later flush.
 
         Returns:
             The positions that may be committed now: everything before them is durable or was refused.
@@ -72,7 +76,7 @@ class Handler(Protocol):
         ...
 
     def revoked(self, partitions: Collection[Partition]) -> None:
-        """Not ours any more; ``flush`` was called just before. Forget what was taken and not done."""
+        """Not ours any more; ``flush`` with ``wait`` was called just before. Forget what was taken and not done."""
         ...
 
     def lost(self, partitions: Collection[Partition]) -> None:

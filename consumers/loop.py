@@ -110,7 +110,7 @@ class Loop:
         self._busy = outcome.busy
         self._pause(outcome.full)
         if outcome.flush or self._clock() >= self._flush_due_s:
-            self._make_durable(self._settings.flush_timeout_s)
+            self._make_durable(self._settings.flush_timeout_s, wait=False)
             self._flush_due_s = self._clock() + self._settings.flush_interval_s
             if self._on_lag:
                 self._on_lag(self._consumer.lag())
@@ -143,10 +143,10 @@ class Loop:
             self._consumer.resume((self._paused - full) & self._owned)
         self._paused = full
 
-    def _make_durable(self, timeout_s: float) -> None:
+    def _make_durable(self, timeout_s: float, *, wait: bool) -> None:
         deadline_s = self._clock() + timeout_s
         try:
-            positions = self._handler.flush(timeout_s)
+            positions = self._handler.flush(timeout_s, wait=wait)
             self._dead_letters.flush(max(0.0, deadline_s - self._clock()))
             mine = {partition: position for partition, position in positions.items() if partition in self._owned}
             if mine and not self._consumer.commit(mine, max(0.0, deadline_s - self._clock())):
@@ -168,7 +168,7 @@ class Loop:
             self.lost(partitions)
             return
         _log.info("revoked: %s", ", ".join(map(str, sorted(partitions))))
-        self._make_durable(self._settings.revoke_budget_s)
+        self._make_durable(self._settings.revoke_budget_s, wait=True)
         self._forget(partitions)
         self._handler.revoked(partitions)
 

@@ -115,7 +115,7 @@ class PoseHandler:
             self._heart.beat(self._streams.values())
         return Handled(refused, self._find_full(), busy, flush)
 
-    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:
+    def flush(self, timeout_s: float, *, wait: bool = True) -> Mapping[Partition, Position]:  # noqa: ARG002 - always
         """Events delivered, then tracks delivered; what is done by then may be committed."""
         deadline_s = self._clock() + timeout_s
         self._producer.flush(timeout_s)

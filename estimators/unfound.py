@@ -45,4 +45,6 @@ def _missing(frame: Frame, mask: Array | None, *, by_depth: bool) -> str:
     measured = int((known if mask is None else known & mask).sum())
     if measured < max(LEAST_PX, LEAST_SHARE * pixels):
         return f"expected depth under its mask, got it in {measured} of {pixels} pixels: it is hidden or not measured"
-    return f"nothing {'in the frame' if mask is None else 'under its mask'} has its shape"
+    if mask is None:
+        return "nothing that stands in the frame has its shape and colours; a mask or a box can point at it"
+    return "nothing under its mask has its shape"

@@ -18,7 +18,7 @@ from consumers.book import JobBook
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
 from posestream.children import ChildFailed, Children
-from posestream.stack import Addresses, Stack, addresses_from_environment, console_progress
+from posestream.stack import Addresses, NewerData, Stack, addresses_from_environment, console_progress
 from posestream.summary import Summary, accuracy_of, ages_ms, as_table, stages_ms
 from producers.service import new_run_id
 from producers.sources.base import Source
@@ -94,7 +94,11 @@ class Demo:
         stack = Stack("demo")
         cleanup.callback(stack.down)
         with console_progress(self._console) as report:
-            return stack.up(report)
+            try:
+                return stack.up(report)
+            except NewerData:  # a demo's streams are made again in a minute
+                self._console.print(f"its data are of a newer Kafka: set aside as {stack.set_aside()}")
+                return stack.up(report)
 
     def _stream(self, children: Children, broker: KafkaBroker, job: Job, source: Source, queries: Queries) -> None:
         first = _ends(broker, job)

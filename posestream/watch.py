@@ -28,10 +28,11 @@ class WatchRefused(PosestreamError):
 
 
 class JobWatch:
-    """Iterates over what happens to a job from now on; connects again where the connection ends, without a hole.
+    """Iterates over what happens to a job from now on; connects again where the connection ends.
 
     Poses of one run come in order, each once. While connected, a client that reads slowly gets the newest pose and not
-    those between (see docs/notifier.md); what went by while it was not connected comes from the database.
+    those between (see docs/notifier.md); what went by while it was not connected comes from the database, as far as it
+    is stored when the connection is there again.
 
     Args:
         address: Of the service, ``http://host:port`` or ``https://``.

@@ -25,7 +25,7 @@ def watch(
     poses: Annotated[bool, typer.Option(help="poses too, not only status")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="a JSON document a line")] = False,
 ) -> None:
-    """Follow a job's poses and status until Ctrl-C; goes on without a hole where the connection ends."""
+    """Follow a job's poses and status until Ctrl-C; goes on where the connection ends."""
     token = token_file.read_text().strip() if token_file else os.environ.get(TOKEN, "")
     for news in JobWatch(address, job_id, token):
         if isinstance(news, PoseEvent) and not poses:

@@ -114,6 +114,16 @@ class Codec:
         """
         return _read(lambda: _KINDS[kind].from_record(self._record(data, _KINDS[kind].schema)))
 
+    def decode_event_record(self, data: bytes) -> Avro:
+        """A pose event's message as the Avro record it is: checked as ``decode`` does, but nothing is made of it.
+
+        Half the time of ``decode``: for the sink, which only passes numbers on.
+
+        Raises:
+            BadMessage, RegistryUnavailable: As ``decode``, with the same reasons.
+        """
+        return _read(lambda: results.checked_event(self._record(data, _KINDS[PoseEvent].schema)))
+
     def decode_frame_header(self, data: bytes) -> FrameHeader:
         """A frame's message without decoding its pixels.
 

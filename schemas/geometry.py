@@ -1,6 +1,7 @@
 """Poses and cameras: OpenCV camera axes (x right, y down, z forward), metres, pixel centres at integers."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,15 @@ from schemas.arrays import Array, checked_finite
 _ORTHONORMAL_TOLERANCE = 1e-4  # float32 producers and rounded text files stay well below it
 
 
-def _faults(rotation: Array) -> tuple[float, float]:
+def is_rotation(numbers: Sequence[float]) -> bool:
+    """Whether nine finite numbers, row by row, are a rotation as a ``Pose`` takes it."""
+    error, determinant = _faults(numbers)
+    return error <= _ORTHONORMAL_TOLERANCE and determinant >= 0
+
+
+def _faults(numbers: Sequence[float]) -> tuple[float, float]:
     """How far R R^T is from the identity, and the determinant; written out, as a pose is made for every result."""
-    (a, b, c), (d, e, f), (g, h, i) = rotation.tolist()
+    a, b, c, d, e, f, g, h, i = numbers
     lengths = abs(a * a + b * b + c * c - 1), abs(d * d + e * e + f * f - 1), abs(g * g + h * h + i * i - 1)
     angles = abs(a * d + b * e + c * f), abs(a * g + b * h + c * i), abs(d * g + e * h + f * i)
     return max(*lengths, *angles), a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
@@ -32,7 +39,7 @@ class Pose:
 
     def __post_init__(self) -> None:
         rotation = checked_finite("rotation", self.rotation, (3, 3))
-        error, determinant = _faults(rotation)
+        error, determinant = _faults(rotation.ravel().tolist())
         if error > _ORTHONORMAL_TOLERANCE or determinant < 0:
             msg = f"rotation: expected an orthonormal matrix of determinant 1, got an error of {error:.2g}"
             raise ValueError(msg)

@@ -1,19 +1,13 @@
-"""Words to rows: what each event becomes in the tables."""
+"""Words to rows: what each event becomes in the tables, as Postgres's COPY reads it."""
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import lru_cache
 
-from schemas import BadMessage, Estimate, Job, PoseEvent, SeqRange, StatusEvent, Symmetries
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-Value = str | int | float | datetime | Sequence[float] | Mapping[str, object] | None
-Row = tuple[Value, ...]
-"""Values in the order of the columns below."""
+from schemas import BadMessage, Job, StatusEvent, Symmetries
+from schemas.records.common import Avro
+from sink import binary_copy as copy
 
 EVENT_COLUMNS = (
     *("captured_at", "job_id", "run_id", "seq", "captured_ns", "published_ns", "produced_ns"),
@@ -28,24 +22,23 @@ STATUS_COLUMNS = (
     *("topic_id", "partition", "record_offset", "job_id", "run_id", "kind"),
     *("at_ns", "status", "reason", "first_seq", "last_seq"),
 )
+_ABOUT = ("estimator", "estimator_version", "weights_digest", "frame_of_reference", "traceparent")
+_SHORT = 50  # characters; a traceparent is longer, and differs from event to event
 
 
 @dataclass(frozen=True, slots=True)
 class EventRows:
-    """One pose event as rows.
+    """One pose event as rows; see ``sink.binary_copy.row``.
 
     Attributes:
+        key: (captured_at, job, run, seq) as COPY reads them: equal for every redelivery.
         event: Of ``pose_events``, as ``EVENT_COLUMNS``.
-        objects: Of ``object_poses``, as ``OBJECT_COLUMNS``.
+        objects: All of ``object_poses``, joined, each as ``OBJECT_COLUMNS``.
     """
 
-    event: Row
-    objects: tuple[Row, ...]
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """(captured_at, job, run, seq) as COPY writes them: equal for every redelivery."""
-        return tuple(map(_copy_field, self.event[:4]))
+    key: bytes
+    event: bytes
+    objects: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,34 +51,46 @@ class RecordPlace:
     offset: int
 
 
-def event_rows(event: PoseEvent) -> EventRows:
-    """The rows of an event.
+def event_rows(event: Avro) -> EventRows:
+    """The rows of a pose event.
+
+    Args:
+        event: As ``schemas.codec.Codec.decode_event_record`` gives it; a ``PoseEvent`` would hold the same, but
+            making one costs more than all that is done here.
 
     Raises:
         BadMessage: It holds what Postgres cannot: a NUL character, or a stage time that is not finite.
     """
-    key: Row = (captured_at(event.captured_ns), _text("job_id", event.job_id), _text("run_id", event.run_id), event.seq)
-    about = [
-        _text(name, getattr(event, name))
-        for name in ("estimator", "estimator_version", "weights_digest", "frame_of_reference", "traceparent")
-    ]
-    times = (event.captured_ns, event.published_ns, event.produced_ns)
-    later = (event.received_ns, event.started_ns, _text("capture_clock", event.capture_clock))
-    row = (*key, *times, *about, _stages(event.stage_s), *_range(event.skipped), *later)
-    objects = [(*key, *_object_row(name, estimate)) for name, estimate in event.estimates.items()]
-    return EventRows(row, tuple(objects))
+    captured_ns = event["captured_ns"]
+    names = (_text("job_id", event["job_id"]), _text("run_id", event["run_id"]))
+    key = b"".join((copy.timestamptz(captured_ns), *names, copy.bigint(event["seq"])))
+    row = copy.row(
+        len(EVENT_COLUMNS),
+        key,
+        *map(copy.bigint, (captured_ns, event["published_ns"], event["produced_ns"])),
+        *[_text(name, event[name]) for name in _ABOUT],
+        _stages(event["stage_s"]),
+        *_range(event["skipped"]),
+        *(copy.bigint(event["received_ns"]), copy.bigint(event["started_ns"])),
+        _text("capture_clock", event["capture_clock"]),
+    )
+    return EventRows(key, row, b"".join([_object_row(key, *item) for item in event["estimates"].items()]))
 
 
-def status_row(event: StatusEvent, place: RecordPlace) -> Row:
-    """The row of a status event.
+def status_row(event: StatusEvent, place: RecordPlace) -> bytes:
+    """The row of a status event, as ``STATUS_COLUMNS``; see ``sink.binary_copy.row``.
 
     Raises:
         BadMessage: A text holds a NUL character.
     """
-    texts = (_text("job_id", event.job_id), _text("run_id", event.run_id))
-    said = (_text("status", event.status), _text("reason", event.reason))
-    where = (place.topic_id, place.partition, place.offset)
-    return (*where, *texts, event.kind.value, event.at_ns, *said, *_range(event.frames))
+    frames = None if event.frames is None else {"first": event.frames.first, "last": event.frames.last}
+    return copy.row(
+        len(STATUS_COLUMNS),
+        *(copy.text(place.topic_id), copy.integer(place.partition), copy.bigint(place.offset)),
+        *(_text("job_id", event.job_id), _text("run_id", event.run_id), copy.text(event.kind.value)),
+        *(copy.bigint(event.at_ns), _text("status", event.status), _text("reason", event.reason)),
+        *_range(frames),
+    )
 
 
 def check_job(job: Job) -> None:
@@ -103,68 +108,40 @@ def symmetries_json(symmetries: Symmetries) -> dict[str, object]:
     return {"discrete": [matrix.ravel().tolist() for matrix in symmetries.discrete], "continuous": axes}
 
 
-def captured_at(captured_ns: int) -> datetime:
-    """The capture time in UTC, rounded down to microseconds."""
-    return _EPOCH + timedelta(microseconds=captured_ns // 1000)
+def _object_row(key: bytes, name: str, estimate: Avro) -> bytes:
+    return copy.row(
+        len(OBJECT_COLUMNS),
+        *(key, _text("object_id", name), copy.text(estimate["state"]), copy.double(estimate["score"])),
+        *(copy.doubles(estimate["rotation"]), copy.doubles(estimate["translation_m"])),
+        copy.doubles(estimate["covariance"]),
+    )
 
 
-def copy_line(row: Row) -> str:
-    """A row in the text format of Postgres's COPY, with its line end."""
-    return "\t".join(map(_copy_field, row)) + "\n"
+def _range(frames: Avro | None) -> tuple[bytes, bytes]:
+    return (copy.NULL, copy.NULL) if frames is None else (copy.bigint(frames["first"]), copy.bigint(frames["last"]))
 
 
-def _object_row(name: str, estimate: Estimate) -> Row:
-    pose = estimate.cam_from_obj
-    rotation = None if pose is None else pose.rotation.ravel().tolist()
-    translation = None if pose is None else pose.translation_m.tolist()
-    covariance = None if estimate.covariance is None else estimate.covariance.ravel().tolist()
-    return (_text("object_id", name), estimate.state.value, estimate.score, rotation, translation, covariance)
-
-
-def _range(frames: SeqRange | None) -> tuple[int | None, int | None]:
-    return (None, None) if frames is None else (frames.first, frames.last)
-
-
-def _stages(stage_s: Mapping[str, float]) -> Mapping[str, object]:
+def _stages(stage_s: Mapping[str, float]) -> bytes:
     for name, seconds in stage_s.items():
         _text("stage_s", name)
         if not math.isfinite(seconds):
             reason = f"stage_s: expected finite seconds, got {name}={seconds}"
             raise BadMessage(reason, "store")
-    return dict(stage_s)
+    return copy.jsonb(stage_s)
 
 
-def _text(name: str, value: str) -> str:
+def _text(name: str, value: str) -> bytes:
+    # nearly all texts of a stream's events are those of the event before
+    return _short_text(name, value) if len(value) <= _SHORT else _checked_text(name, value)
+
+
+@lru_cache(maxsize=4096)
+def _short_text(name: str, value: str) -> bytes:
+    return _checked_text(name, value)
+
+
+def _checked_text(name: str, value: str) -> bytes:
     if "\0" in value:
         reason = f"{name}: expected text without NUL characters, got {value[:80]!r}"
         raise BadMessage(reason, "store")
-    return value
-
-
-def _copy_field(value: Value) -> str:
-    return _WRITTEN[type(value)](value)
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return _escaped(json.dumps(value, allow_nan=False))
-
-
-def _array(value: Sequence[float]) -> str:
-    return "{" + ",".join(map(repr, value)) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
-
-
-# by the very type: asking for Mapping or Sequence takes a microsecond a field, half of all that a row costs
-_WRITTEN: dict[type, Callable[[Any], str]] = {
-    type(None): lambda _: r"\N",
-    str: _escaped,
-    int: repr,
-    float: repr,
-    datetime: datetime.isoformat,
-    list: _array,
-    tuple: _array,
-    dict: _json,
-}
+    return copy.text(value)

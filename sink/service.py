@@ -16,6 +16,7 @@ from schemas import PosestreamError
 from schemas.codec import Codec
 from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
 from sink.api.services import Services
+from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
 from sink.jobs import job_book
@@ -108,7 +109,7 @@ class _Sink:
             people = (services.sessions, services.ownership, services.tickets, services.audit)
             entrance = Entrance(*people, services.per_address)
         feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
-        routes, lifespan = make_notifier(*feeding, entrance)
+        routes, lifespan = make_notifier(*feeding, services.ownership.readable, entrance)
         places = (settings.hosts(), settings.folders(), settings.mesh_folder)
         return make_web(services, routes, lifespan, hosts, *places)
 
@@ -130,7 +131,11 @@ class _Sink:
         loop = Loop(KafkaBroker(self._settings.kafka), handler, loop_settings)
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
-        loop.run(self._over)
+        try:
+            with quick_switches():
+                loop.run(self._over)
+        finally:
+            handler.close()
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:

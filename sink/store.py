@@ -13,9 +13,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from schemas import Job, Overloaded
+from sink import binary_copy
 from sink.database import ensure_partitions
 from sink.models import JobRow, ObjectRow, SinkOffsetRow
-from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace, Row, copy_line
+from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace
 from sink.rows import symmetries_json as _symmetries
 
 _GONE = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
@@ -37,13 +38,13 @@ class Batch:
 
     Attributes:
         events: Pose events; those that are there already are left as they are.
-        statuses: Rows of ``status_events``.
+        statuses: Rows of ``status_events``, as ``sink.rows.status_row`` makes them.
         jobs: In the order of their records.
         offsets: For each partition the place from which reading goes on once this batch is written.
     """
 
     events: list[EventRows] = field(default_factory=list[EventRows])
-    statuses: list[Row] = field(default_factory=list[Row])
+    statuses: list[bytes] = field(default_factory=list[bytes])
     jobs: list[JobChange] = field(default_factory=list[JobChange])
     offsets: list[RecordPlace] = field(default_factory=list[RecordPlace])
 
@@ -67,7 +68,7 @@ class Written:
 
 
 class Store:
-    """Writes to the tables; for one thread.
+    """Writes to the tables: one call of ``write`` at a time, on any thread; offsets may be asked meanwhile.
 
     Args:
         engine: Of a migrated database.
@@ -133,7 +134,7 @@ def _write_events(connection: Connection, events: Sequence[EventRows]) -> tuple[
     ordered = [unique[key] for key in sorted(unique)]  # one order: two sinks cannot deadlock
     cursor = _cursor(connection)
     _stage(cursor, "pose_events", EVENT_COLUMNS, (rows.event for rows in ordered))
-    _stage(cursor, "object_poses", OBJECT_COLUMNS, (row for rows in ordered for row in rows.objects))
+    _stage(cursor, "object_poses", OBJECT_COLUMNS, (rows.objects for rows in ordered))
     names, object_names = ", ".join(EVENT_COLUMNS), ", ".join(OBJECT_COLUMNS)
     # objects go in only with their own event: what a second, different answer says never mixes with the first
     cursor.execute(
@@ -146,7 +147,7 @@ def _write_events(connection: Connection, events: Sequence[EventRows]) -> tuple[
     return added, len(events) - added
 
 
-def _write_statuses(connection: Connection, rows: Sequence[Row]) -> int:
+def _write_statuses(connection: Connection, rows: Sequence[bytes]) -> int:
     if not rows:
         return 0
     cursor = _cursor(connection)
@@ -163,11 +164,14 @@ def _cursor(connection: Connection) -> Cursor:
     return cast("Cursor", connection.connection.cursor())  # psycopg2 is the only driver we connect with
 
 
-def _stage(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
+def _stage(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
     stage = f"stage_{table}"
     cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
-    lines = io.StringIO("".join(map(copy_line, rows)))
-    cursor.copy_expert(f"COPY {stage} ({', '.join(columns)}) FROM STDIN", lines)
+    stream = binary_copy.stream(rows)
+    # at once: between two pieces the thread would wait for the interpreter, which decodes the next batch
+    cursor.copy_expert(
+        f"COPY {stage} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", io.BytesIO(stream), len(stream)
+    )
 
 
 def _write_jobs(connection: Connection, changes: Iterable[JobChange]) -> None:
@@ -224,16 +228,13 @@ def _newer(place: RecordPlace) -> ColumnElement[bool]:
 
 
 def _write_offsets(connection: Connection, places: Sequence[RecordPlace]) -> None:
-    if not places:
-        return
-    rows = [
-        {"topic_id": one.topic_id, "topic": one.topic, "partition": one.partition, "next_offset": one.offset}
-        for one in sorted(places, key=lambda one: (one.topic_id, one.topic, one.partition))
-    ]
-    statement = insert(SinkOffsetRow).values(rows)
-    risen = func.greatest(SinkOffsetRow.next_offset, statement.excluded.next_offset)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["topic_id", "topic", "partition"], set_={"next_offset": risen, "updated_at": func.now()}
+    if places:
+        ordered = sorted((one.topic_id, one.topic, one.partition, one.offset) for one in places)
+        # as arrays: SQLAlchemy would compile a statement of its own for every count of partitions
+        _cursor(connection).execute(
+            "INSERT INTO sink_offsets AS known (topic_id, topic, partition, next_offset) "
+            "SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::bigint[]) "
+            "ON CONFLICT (topic_id, topic, partition) DO UPDATE "
+            "SET next_offset = greatest(known.next_offset, excluded.next_offset), updated_at = now()",
+            [list(column) for column in zip(*ordered, strict=True)],
         )
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from opentelemetry.trace import SpanKind
 
 from consumers.broker import Record
-from schemas import PoseEvent
+from schemas.records.common import Avro
 from schemas.traces import TRACEPARENT, Spans
 from sink.metrics import SinkMetrics
 
@@ -38,21 +38,20 @@ class RowTraces:
         self._now_ns = now_ns
         self._spans = Spans("sink")
 
-    def taken(self, unstored: Unstored, record: Record, event: PoseEvent) -> None:
-        """An event was decoded."""
-        unstored.published_ns.append(event.published_ns)
+    def taken(self, unstored: Unstored, record: Record, event: Avro) -> None:
+        """An event was decoded, to its record."""
+        unstored.published_ns.append(event["published_ns"])
         if self._spans.recording:
             found = next((value for name, value in record.headers if name == TRACEPARENT), b"")
-            trace = found.decode(errors="replace") or event.traceparent
-            unstored.traces.append((trace, event.job_id, event.run_id, event.seq, self._now_ns()))
+            trace = found.decode(errors="replace") or event["traceparent"]
+            unstored.traces.append((trace, event["job_id"], event["run_id"], event["seq"], self._now_ns()))
 
-    def committed(self, unstored: Unstored) -> None:
-        """The transaction with these rows is committed."""
-        now_ns = self._now_ns()
+    def committed(self, unstored: Unstored, committed_ns: int) -> None:
+        """The transaction with these rows was committed, nanoseconds since the Unix epoch."""
         for published_ns in unstored.published_ns:
-            self._metrics.row_age_s.observe(max(0, now_ns - published_ns) / 1e9)
+            self._metrics.row_age_s.observe(max(0, committed_ns - published_ns) / 1e9)
         for trace, job_id, run_id, seq, taken_ns in unstored.traces:
             about: dict[str, str | int] = {"posestream.job": job_id, "posestream.run": run_id, "posestream.seq": seq}
             span = self._spans.start("store pose_events", SpanKind.CONSUMER, trace, taken_ns, about)
             if span is not None:
-                span.end(now_ns)
+                span.end(committed_ns)

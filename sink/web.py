@@ -14,6 +14,7 @@ from sink.api.mesh_store import MeshStore
 from sink.api.people_routes import add_account_routes, add_key_routes, add_session_routes
 from sink.api.places import ModelFolders
 from sink.api.problems import handlers
+from sink.api.prompt_routes import add_prompt_routes
 from sink.api.result_routes import add_result_routes
 from sink.api.rules import RULES
 from sink.api.services import Services
@@ -62,6 +63,7 @@ def make_web(
     add_mesh_routes(app, meshes)
     add_job_routes(app, ModelFolders(model_folders), meshes)
     add_control_routes(app)
+    add_prompt_routes(app)
     add_sharing_routes(app)
     add_result_routes(app)
     gate = Middleware(Gate, routes=lambda: app.routes, rules=RULES, door=services.door)

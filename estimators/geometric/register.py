@@ -54,10 +54,12 @@ class Registration:
     Attributes:
         fit: The best placement.
         rivals: Others that the picture hardly tells from it, likely ones first.
+        rank: How well depth, outline and colours agree, see ``Candidate``; 0 without depth.
     """
 
     fit: Fit
     rivals: list[Placement]
+    rank: float = 0.0
 
 
 def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> Registration | None:
@@ -87,7 +89,7 @@ def register(model: ObjectModel, mask: Array, images: FrameImages, renderer: Ren
     if not final or final[0].shape < _LEAST_SHAPE:
         return None
     close = [one for one in final[1:] + ranked[_FINALISTS:] if one.rank > _RIVAL_SHARE * final[0].rank]
-    return Registration(final[0].fit, [one.fit.placement for one in close])
+    return Registration(final[0].fit, [one.fit.placement for one in close], final[0].rank)
 
 
 def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: Renderer) -> list[Candidate]:

@@ -33,7 +33,13 @@ class Segment:
 
 
 def find_segments(
-    model: ObjectModel, near_m: Array, reach_m: float, images: FrameImages, most: int, stands: Array | None = None
+    model: ObjectModel,
+    near_m: Array,
+    reach_m: float,
+    images: FrameImages,
+    most: int,
+    stands: Array | None = None,
+    without: Array | None = None,
 ) -> list[Segment]:
     """The pieces whose size, place and colour fit, most alike first.
 
@@ -44,9 +50,13 @@ def find_segments(
         images: The frame.
         most: How many are given at most.
         stands: (h, w) uint8 of ``standing`` for a picture four times smaller: what stood there before is left out.
+        without: (h, w) bool, pixels of such a picture that are of nothing that is looked for.
     """
-    depth = np.ascontiguousarray(images.depth_m[_SHRINK // 2 :: _SHRINK, _SHRINK // 2 :: _SHRINK])
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(_inner(depth).astype(np.uint8), connectivity=4)
+    depth = shrunk(images.depth_m)
+    inner = _inner(depth)
+    if without is not None:
+        inner &= ~without
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(inner.astype(np.uint8), connectivity=4)
     D = model.mesh.diameter_m
     found: list[tuple[float, int, Array]] = []
     wanted = _histogram(model.surface.rgb)
@@ -68,6 +78,24 @@ def find_segments(
         found.append((alike, label, center))
     found.sort(key=lambda one: -one[0])
     return [Segment(_read_only(_full(labels == label, images)), center, alike) for alike, label, center in found[:most]]
+
+
+def shrunk(depth_m: Array) -> Array:
+    """(h, w): one pixel of each block of four by four."""
+    return np.ascontiguousarray(depth_m[_SHRINK // 2 :: _SHRINK, _SHRINK // 2 :: _SHRINK])
+
+
+def points_of(depth_m: Array, cam: Array) -> Array:
+    """(h, w, 3) float64: the points of a shrunk picture, camera's frame.
+
+    Args:
+        depth_m: (h, w) of ``shrunk``.
+        cam: (4,) fx, fy, cx, cy of the whole picture.
+    """
+    rows, columns = (_SHRINK * (np.arange(count) + 0.5) for count in depth_m.shape)
+    z = depth_m.astype(np.float64)
+    x, y = (columns[None, :] - cam[2]) / cam[0] * z, (rows[:, None] - cam[3]) / cam[1] * z
+    return np.stack([x, y, z], axis=-1)
 
 
 def _read_only(mask: Array) -> Array:

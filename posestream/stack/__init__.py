@@ -4,7 +4,7 @@
 """
 
 from posestream.stack.addresses import Addresses, addresses_from_environment
-from posestream.stack.errors import StackError
+from posestream.stack.errors import NewerData, StackError
 from posestream.stack.passing import passing_stack
 from posestream.stack.progress import ProgressReport, console_progress
 from posestream.stack.stack import SERVICES, ServiceStatus, Stack
@@ -12,6 +12,7 @@ from posestream.stack.stack import SERVICES, ServiceStatus, Stack
 __all__ = [
     "SERVICES",
     "Addresses",
+    "NewerData",
     "ProgressReport",
     "ServiceStatus",
     "Stack",

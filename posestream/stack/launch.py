@@ -10,7 +10,7 @@ import psutil
 
 from posestream.stack import ports, processes
 from posestream.stack.disk import disk_full, tells_of_full_disk
-from posestream.stack.errors import StackError
+from posestream.stack.errors import NewerData, StackError
 from posestream.stack.progress import ProgressReport
 from posestream.stack.service import Service
 from posestream.stack.state import State
@@ -108,7 +108,7 @@ class Launcher:
             msg = (
                 f"{service.name} cannot read {data}: a newer version wrote it; delete it, or choose another with --data"
             )
-            return StackError(msg)
+            return NewerData(msg)
         return StackError(f"{service.name} {what}; the end of its log {path}:\n{tail}")
 
 

@@ -1,6 +1,7 @@
 """The local stack: Kafka, a schema registry and Postgres as children of nothing but Python."""
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -133,6 +134,16 @@ class Stack:
             stopped = stop_all(self._services(state), state)
             state.save(self.folder)
             return stopped
+
+    def set_aside(self) -> Path:
+        """Rename the folder of a stack that does not run; the next ``up`` starts with an empty one.
+
+        Returns:
+            Its new name.
+        """
+        aside = self.folder.with_name(f"{self.folder.name}.{time.strftime('%Y%m%dT%H%M%S')}")
+        self.folder.rename(aside)
+        return aside
 
     def status(self) -> list[ServiceStatus]:
         """How each server fares, in the order of SERVICES; changes nothing."""

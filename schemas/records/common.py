@@ -1,17 +1,20 @@
 """Pieces that several records share."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from schemas.arrays import Array
 from schemas.event import SeqRange
-from schemas.geometry import Pose
+from schemas.geometry import Pose, is_rotation
 from schemas.track import Estimate, State
 
 Avro = dict[str, Any]
 """A record as fastavro takes and gives it."""
+
+_STATES = frozenset(state.value for state in State)
 
 
 def numbers(array: Array | None) -> list[float] | None:
@@ -46,6 +49,31 @@ def estimates_to(estimates: Mapping[str, Estimate], *, memory: bool) -> Avro:
 def estimates_from(records: Avro) -> dict[str, Estimate]:
     """Records by object as estimates."""
     return {name: _estimate_from(record) for name, record in records.items()}
+
+
+def is_range(record: Avro) -> bool:
+    """Whether ``range_from`` takes a record."""
+    return 0 <= record["first"] <= record["last"]
+
+
+def is_sound(estimate: Avro) -> bool:
+    """True only where an estimate's record is one that ``estimates_from`` takes; False needs its closer look."""
+    rotation, translation, covariance = estimate["rotation"], estimate["translation_m"], estimate["covariance"]
+    if rotation is None or translation is None:
+        posed = rotation is translation is None and estimate["state"] == State.LOST.value
+    else:
+        posed = _are_finite(rotation, 9) and is_rotation(rotation) and _are_finite(translation, 3)
+    return (
+        posed
+        and 0.0 <= estimate["score"] <= 1.0
+        and estimate["state"] in _STATES
+        and (covariance is None or _are_finite(covariance, 36))
+    )
+
+
+def _are_finite(numbers: Sequence[float], count: int) -> bool:
+    """True only where they are so many finite ones; a sum beyond the largest double is False too."""
+    return len(numbers) == count and math.isfinite(sum(numbers))
 
 
 def _estimate_to(estimate: Estimate) -> Avro:

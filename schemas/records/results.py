@@ -1,7 +1,7 @@
 """``PoseEvent`` and ``Track`` as records."""
 
 from schemas.event import PoseEvent
-from schemas.records.common import Avro, estimates_from, estimates_to, range_from, range_to
+from schemas.records.common import Avro, estimates_from, estimates_to, is_range, is_sound, range_from, range_to
 from schemas.track import Track
 
 _SAME = (
@@ -32,6 +32,18 @@ def event_from(record: Avro) -> PoseEvent:
         stage_s=record["stage_s"],
         skipped=range_from(record["skipped"]),
     )
+
+
+def checked_event(record: Avro) -> Avro:
+    """The record of an event as it is, where ``event_from`` would take it.
+
+    Raises:
+        ValueError: What ``event_from`` raises.
+    """
+    frames = record["skipped"]
+    if not (all(map(is_sound, record["estimates"].values())) and (frames is None or is_range(frames))):
+        event_from(record)  # it knows the reason
+    return record
 
 
 def track_to(track: Track) -> Avro:

@@ -14,7 +14,7 @@ RULES: Rules = {
     ("GET", "/readyz"): _ANYBODY,
     ("WS", "/ws"): _ANYBODY,  # says who it is in its first message; each room is checked
     ("GET", "/metrics"): _ADMIN,
-    ("GET", "/api/jobs"): _ADMIN,
+    ("GET", "/api/jobs"): _VIEWER,  # of those one may read
     ("GET", "/api/jobs/{job}"): _READER,
     ("GET", "/api/jobs/{job}/poses"): _READER,
     ("GET", "/api/jobs/{job}/objects/{object}/mesh"): _READER,
@@ -46,6 +46,7 @@ RULES: Rules = {
     ("POST", "/api/v1/jobs/{job}/resume"): _OWNER,
     ("POST", "/api/v1/jobs/{job}/cancel"): _OWNER,
     ("POST", "/api/v1/jobs/{job}/retry"): _OWNER,
+    ("POST", "/api/v1/jobs/{job}/prompts"): _OWNER,
     ("GET", "/api/v1/jobs/{job}/poses"): _READER,
     ("GET", "/api/v1/jobs/{job}/people"): _OWNER,
     ("PUT", "/api/v1/jobs/{job}/readers/{user}"): _OWNER,

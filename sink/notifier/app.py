@@ -20,6 +20,7 @@ from sink.notifier.feed import EventFeed
 from sink.notifier.routes import Routes
 from sink.notifier.session import Sessions
 from sink.notifier.watching import Watching
+from sink.people.rights import Principal
 from sink.queries import Queries
 
 _STATIC = Path(__file__).with_name("static")
@@ -35,6 +36,7 @@ def make_notifier(
     metrics: SinkMetrics,
     hearing: threading.Event,
     on_failure: Callable[[BaseException], None],
+    readable: Callable[[Principal], frozenset[str] | None],
     entrance: Entrance | None = None,
 ) -> tuple[list[BaseRoute], Lifespan]:
     """The routes of the page and the websocket, and what runs their feeds from start-up to shutdown.
@@ -46,9 +48,10 @@ def make_notifier(
         metrics: Where it counts; ``/metrics`` shows its whole registry.
         hearing: Set here while pose events are read from Kafka.
         on_failure: Told, in the feed's thread, what ended the event feed: without it the process is of no use.
+        readable: The jobs that somebody may read; None for all.
         entrance: Who may be in which room of the websocket; everybody in all if None.
     """
-    routes = Routes(queries, metrics, hearing)
+    routes = Routes(queries, metrics, hearing, readable)
 
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncGenerator[None]:

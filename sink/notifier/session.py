@@ -23,11 +23,13 @@ HEARTBEAT_S = 10.0
 RESUME_LIMIT = 1000
 """Events in one answer to ``last_seq``; a client that missed more asks again or uses HTTP."""
 CLIENTS_LIMIT = 500
+MOST_PACED = 64
+"""Messages of a paced room that may be under way."""
 _TRY_AGAIN_LATER = 1013
 NOT_LET_IN = 4401
 """Code of closing where a token does not hold, or no longer."""
 _ROOM = re.compile(r"(?:(job|frames):([A-Za-z0-9][A-Za-z0-9._-]{0,127})|system)")
-_SUBSCRIBED_FIELDS = {"subscribe", "run", "last_seq"}
+_SUBSCRIBED_FIELDS = {"subscribe", "run", "last_seq", "paced"}
 
 
 class BadRequest(ValueError):
@@ -116,6 +118,8 @@ class Sessions:
             await self._subscribe(client, request)
         elif isinstance(request.get("token"), str):
             await self._entrance.renew(visitor, request["token"])
+        elif "done" in request:
+            client.done_with(_room(request["done"]))
         elif "unsubscribe" in request:
             room = _room(request["unsubscribe"])
             self._hub.unsubscribe(client, room)
@@ -123,7 +127,7 @@ class Sessions:
         elif "ping" in request:
             client.post(dumps({"type": "pong", "at_ns": str(time.time_ns())}))
         else:
-            msg = f"expected subscribe, unsubscribe or ping, or a token, got {sorted(request)[:8]}"
+            msg = f"expected subscribe, unsubscribe, done or ping, or a token, got {sorted(request)[:8]}"
             raise BadRequest(msg)
 
     async def _check_room(self, visitor: Visitor, room: str) -> None:
@@ -143,6 +147,8 @@ class Sessions:
         if not self._hub.subscribe(client, room):
             msg = f"{room}: this client is in as many rooms as it may be"
             raise BadRequest(msg)
+        if (most := _most_under_way(request)) is not None:
+            client.pace(room, most)
         client.post(dumps({"type": "subscribed", "room": room}))
         if job_id is not None and last_seq is not None:
             client.post(self._history(job_id, run, last_seq, missed))
@@ -220,3 +226,11 @@ def _resume_point(request: dict[str, Any]) -> tuple[str | None, int | None]:
         msg = f"last_seq: expected a whole number from -1, got {str(last_seq)[:80]!r}"
         raise BadRequest(msg)
     return run, last_seq
+
+
+def _most_under_way(request: dict[str, Any]) -> int | None:
+    most = request.get("paced")
+    if most is not None and (type(most) is not int or not 1 <= most <= MOST_PACED):
+        msg = f"paced: expected a whole number from 1 to {MOST_PACED}, got {str(most)[:80]!r}"
+        raise BadRequest(msg)
+    return most

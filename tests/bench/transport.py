@@ -84,8 +84,8 @@ class Counting:
             self._next[record.source] = record.offset + 1
         return Handled()
 
-    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:
-        del timeout_s
+    def flush(self, timeout_s: float, *, wait: bool = True) -> Mapping[Partition, Position]:
+        del timeout_s, wait
         return {partition: Position(offset) for partition, offset in self._next.items()}
 
     def revoked(self, partitions: Collection[Partition]) -> None: ...

@@ -60,9 +60,9 @@ class ApiWorld:
     ) -> None:
         self.now_s = 1_800_000_000.0
         self.engine = engine
-        broker = MemoryBroker()
-        broker.ensure_topics(specs(["default"], 2))
-        self.book = JobBook(broker, Codec("mock://api"), 2)
+        self.broker, self.codec = MemoryBroker(), Codec("mock://api")
+        self.broker.ensure_topics(specs(["default"], 2))
+        self.book = JobBook(self.broker, self.codec, 2)
         self.services = Services(engine, Queries(engine), lambda: self.book, SECRET if accounts else None)
         self.services.sessions = Sessions(engine, Tokens(SECRET, lambda: self.now_s), lambda: self.now_s)
         self.app = make_web(

@@ -10,8 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from consumers.broker import Partition
 from posestream.stack import Addresses
-from schemas import Estimate, Job, JobObject, Pose, PoseEvent, State
+from schemas import Box, Estimate, Job, JobObject, Pose, PoseEvent, Prompt, State
+from schemas.records.results import event_to
+from schemas.topics import PROMPTS
 from sink.rows import event_rows
 from sink.store import Batch, Store
 from tests.integration.api_world import ApiWorld, database
@@ -32,7 +35,9 @@ def world(stack: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     (models / "link.ply").symlink_to(outside / "mug.ply")
     with database(stack) as engine:
         made = ApiWorld(engine, models=models)
-        Store(engine).write(Batch(events=[event_rows(event(run, seq)) for run in ("r1", "r2") for seq in range(20)]))
+        Store(engine).write(
+            Batch(events=[event_rows(event_to(event(run, seq))) for run in ("r1", "r2") for seq in range(20)])
+        )
         yield made
 
 
@@ -94,6 +99,24 @@ def test_a_job_of_the_command_line_does_not_become_somebodys_by_asking_for_its_n
     assert world.ask("POST", "/api/v1/jobs", "bob", json=asked("command-line")).status_code == 409
     assert world.services.ownership.readers("command-line") == {}
     assert world.ask("GET", "/api/v1/jobs/command-line", "bob").status_code == 404
+
+
+def test_what_is_said_of_an_object_reaches_the_jobs_partition(world: ApiWorld) -> None:
+    world.ask("POST", "/api/v1/jobs", "bob", json=asked("pointed"))
+    box = {"x_px": 10, "y_px": 20.5, "width_px": 30, "height_px": 40}
+    path = "/api/v1/jobs/pointed/prompts"
+    for body in ({"object_id": "mug", "box": box}, {"object_id": "mug", "reset": True, "run_id": "r1"}):
+        assert world.ask("POST", path, "bob", json=body).status_code == 202
+    at = Partition(PROMPTS, world.book.job("pointed").partition)
+    said = [world.codec.decode(record.value or b"", Prompt) for record in world.broker.records(at)]
+    assert [(one.job_id, one.object_id, one.run_id, one.box, one.reset) for one in said] == [
+        ("pointed", "mug", "", Box(10, 20.5, 30, 40), False),
+        ("pointed", "mug", "r1", None, True),
+    ]
+    assert world.ask("POST", path, "bob", json={"object_id": "cup", "reset": True}).status_code == 404
+    for bad in ({}, {"box": box, "reset": True}, {"box": box | {"width_px": 0}}, {"box": box | {"x_px": -1}}):
+        assert world.ask("POST", path, "bob", json={"object_id": "mug"} | bad).status_code == 422, bad
+    assert world.ask("POST", path, "ann", json={"object_id": "mug", "reset": True}).status_code == 404
 
 
 def test_a_user_has_a_quota_of_jobs(world: ApiWorld) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import make_url
 
 from posestream.stack import Addresses
 from schemas import Estimate, Pose, PoseEvent, State
+from schemas.records.results import event_to
 from sink.database import connect, migrate
 from sink.rows import event_rows
 from sink.store import Batch, Store
@@ -34,7 +35,8 @@ def database(stack: Addresses) -> Iterator[str]:
     address = make_url(stack.database).set(database=name).render_as_string(hide_password=False)
     engine = connect(address)
     migrate(engine)
-    events = [event_rows(event(seq, run, x_m)) for run, x_m in (("a", 0.1), ("b", 0.103)) for seq in range(1200)]
+    runs = (("a", 0.1), ("b", 0.103))
+    events = [event_rows(event_to(event(seq, run, x_m))) for run, x_m in runs for seq in range(1200)]
     Store(engine).write(Batch(events=events))
     engine.dispose()
     yield address

@@ -24,9 +24,10 @@ from schemas import (
     StatusEvent,
     StatusKind,
 )
+from schemas.records.results import event_to
 from sink.database import DatabaseUnusable, connect, migrate
 from sink.queries import Queries
-from sink.rows import RecordPlace, event_rows, status_row
+from sink.rows import EventRows, RecordPlace, event_rows, status_row
 from sink.store import Batch, JobChange, Store
 
 pytestmark = pytest.mark.integration
@@ -67,9 +68,13 @@ def event(seq: int, run: str = "run", job: str = "job") -> PoseEvent:
     return PoseEvent(job, run, seq, *times, "geometric", "1", "", estimates, {"track": 0.005}, skipped)
 
 
+def rows_of(event: PoseEvent) -> EventRows:
+    return event_rows(event_to(event))
+
+
 def batch(seqs: range | list[int], next_offset: int = 0) -> Batch:
     offsets = [RecordPlace("id-1", "poses", 4, next_offset)]
-    return Batch(events=[event_rows(event(seq)) for seq in seqs], offsets=offsets)
+    return Batch(events=[rows_of(event(seq)) for seq in seqs], offsets=offsets)
 
 
 def count(engine: Engine, table: str) -> int:
@@ -101,7 +106,7 @@ def test_a_batch_that_comes_twice_adds_nothing_and_the_first_result_stays(engine
     written = store.write(batch([0, 1, 1, 2]))
     assert (written.events, written.repeated) == (3, 1)
     late = replace(event(1), estimates={"mug": Estimate(None, 0.0, State.LOST)})
-    again = store.write(Batch(events=[event_rows(late), event_rows(event(3))]))
+    again = store.write(Batch(events=[rows_of(late), rows_of(event(3))]))
     assert (again.events, again.repeated) == (1, 1)
     assert count(engine, "pose_events") == 4
     assert count(engine, "object_poses") == 8
@@ -206,8 +211,8 @@ def test_jobs_and_their_states_are_kept_in_the_order_of_their_records(engine: En
 
 
 def test_runs_are_counted_apart(engine: Engine) -> None:
-    first = [event_rows(event(seq)) for seq in range(4)]
-    second = [event_rows(replace(event(seq, run="again"), produced_ns=NOW_NS + 10**9)) for seq in range(2)]
+    first = [rows_of(event(seq)) for seq in range(4)]
+    second = [rows_of(replace(event(seq, run="again"), produced_ns=NOW_NS + 10**9)) for seq in range(2)]
     Store(engine).write(Batch(events=first + second))
     runs = Queries(engine).counts("job")
     assert [(run.run_id, run.events, run.last_seq, run.skipped) for run in runs] == [

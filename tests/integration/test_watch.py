@@ -126,6 +126,10 @@ def test_a_watch_gets_typed_news_and_goes_on_without_a_hole_after_the_service_wa
         if not thread:
             publisher.poses(1, 4)  # nobody listens
             thread.append(started(guarded.settings.model_copy(update={"port": port}))[1:])
+            until_s = time.monotonic() + PATIENCE_S
+            while len(guarded.queries.events(guarded.job_id)) < 5:
+                assert time.monotonic() < until_s
+                time.sleep(0.05)
 
     news = iter(JobWatch(guarded.address, guarded.job_id, guarded.key, come_back))
     first = next(news)

@@ -23,7 +23,9 @@ def routes() -> list[tuple[str, str]]:
     engine = connect("postgresql://nobody@127.0.0.1:1/none")
     codec = Codec("mock://rules")
     queries, metrics = Queries(engine), SinkMetrics(CollectorRegistry())
-    page, lifespan = make_notifier("127.0.0.1:1", codec, queries, metrics, threading.Event(), lambda _: None)
+    page, lifespan = make_notifier(
+        "127.0.0.1:1", codec, queries, metrics, threading.Event(), lambda _: None, lambda _: None
+    )
     services = Services(engine, queries, lambda: JobBook(MemoryBroker(), codec, 1), b"x" * 32)
     return all_routes(make_web(services, page, lifespan, {"h:1"}).routes)
 

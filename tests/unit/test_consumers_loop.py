@@ -30,6 +30,7 @@ class Notes:
         self.overloaded = False
         self.slow_database = False
         self.broken = False
+        self.waited = False
         self.full: frozenset[Partition] = frozenset()
         self.starts: dict[Partition, int] = {}
 
@@ -49,8 +50,9 @@ class Notes:
         self.taken += records
         return Handled(refused, self.full)
 
-    def flush(self, timeout_s: float) -> Mapping[Partition, Position]:
+    def flush(self, timeout_s: float, *, wait: bool = True) -> Mapping[Partition, Position]:
         assert timeout_s > 0
+        self.waited = wait
         if self.slow_database:
             raise TimeoutError("database")
         self.told.append("flush")
@@ -97,6 +99,7 @@ def test_records_are_handled_then_made_durable_then_committed(broker: MemoryBrok
     loop = joined(broker, notes)
     loop.step()
     assert notes.told == ["assigned", "handle a b", "flush"]
+    assert not notes.waited
     assert committed(broker) == 2
     loop.close()
 
@@ -211,6 +214,7 @@ def test_what_is_revoked_is_made_durable_and_committed_first(broker: MemoryBroke
     other = joined(broker, others, settings)
     loop.step()
     assert notes.told[-2:] == ["flush", "revoked 1"]
+    assert notes.waited
     assert committed(broker, 0) == committed(broker, 1) == 1
     other.step()
     assert others.taken == []

@@ -149,11 +149,3 @@ def test_a_frame_without_any_depth_in_it_is_said() -> None:
         "object box: expected depth in the frame, got none in any pixel",
     )
     made.release("job")
-
-
-def test_the_geometric_estimator_asks_for_a_mask() -> None:
-    made = geometric()
-    made.prepare(Job("job", (JobObject("box", str(box())),)))
-    found = made.register(studio().frame(0, {"box": AT}), ["box"])["box"]
-    assert found.reason == "object box: geometric needs a mask to register it, the frame has none"
-    made.release("job")

@@ -34,18 +34,19 @@ def soon(awaited: Coroutine[None, None, object]) -> object:
     return asyncio.run(asyncio.wait_for(awaited, 5))
 
 
-def waiting(client: Client) -> list[object]:
+async def drained(client: Client) -> list[object]:
     """Everything that waits for a client."""
+    found: list[object] = []
+    while True:
+        try:
+            found.append(await asyncio.wait_for(client.next(), 0.01))
+        except TimeoutError:
+            return found
 
-    async def drain() -> list[object]:
-        found: list[object] = []
-        while True:
-            try:
-                found.append(await asyncio.wait_for(client.next(), 0.01))
-            except TimeoutError:
-                return found
 
-    return asyncio.run(drain())
+def waiting(client: Client) -> list[object]:
+    """The same, once for each client: it belongs to one event loop."""
+    return asyncio.run(drained(client))
 
 
 def test_a_pose_reaches_only_the_room_of_its_job() -> None:
@@ -65,6 +66,34 @@ def test_a_slow_client_gets_the_newest_pose_and_the_skipped_ones_are_counted() -
     assert client.dropped == 9
     assert watcher.metrics.registry.get_sample_value("posestream_notifier_messages_dropped_total") == 9
     assert waiting(client) == ["r/9", "other/0"]
+
+
+def test_a_paced_room_has_only_so_many_under_way_and_then_sends_the_newest() -> None:
+    async def scene() -> None:
+        watcher = Watcher()
+        client = watcher.client("frames:a", "job:a")
+        client.pace("frames:a", 2)
+        for frame in (b"1", b"2"):
+            watcher.hub.publish_newest("frames:a", frame)
+            assert await drained(client) == [frame]
+        watcher.hub.publish_newest("frames:a", b"3")
+        watcher.hub.publish_newest("frames:a", b"4")
+        watcher.hub.publish_pose("a", pose(1))
+        assert await drained(client) == ["r/1"], "other rooms go on"
+        client.done_with("frames:a")
+        assert await drained(client) == [b"4"]
+        for _ in range(5):  # more than there were
+            client.done_with("frames:a")
+        for frame, heard in ((b"5", [b"5"]), (b"6", [b"6"]), (b"7", [])):
+            watcher.hub.publish_newest("frames:a", frame)
+            assert await drained(client) == heard
+        watcher.hub.unsubscribe(client, "frames:a")
+        assert watcher.hub.subscribe(client, "frames:a")
+        for frame in (b"8", b"9", b"10"):
+            watcher.hub.publish_newest("frames:a", frame)
+            assert await drained(client) == [frame], "not paced any more"
+
+    asyncio.run(scene())
 
 
 def test_a_room_that_talks_much_does_not_keep_another_from_its_turn() -> None:

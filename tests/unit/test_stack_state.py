@@ -170,3 +170,12 @@ def test_a_passing_stack_is_the_one_that_the_environment_names(monkeypatch: pyte
         monkeypatch.setenv(name, value)
     with passing_stack("bench") as addresses:
         assert addresses == addresses_from_environment(GIVEN)
+
+
+def test_a_stack_that_is_set_aside_keeps_its_data_under_another_name(tmp_path: Path) -> None:
+    stack = Stack("demo", tmp_path / "demo")
+    (stack.folder / "kafka").mkdir(parents=True)
+    aside = stack.set_aside()
+    assert not stack.folder.exists()
+    assert (aside / "kafka").is_dir()
+    assert aside.parent == tmp_path

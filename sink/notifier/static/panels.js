@@ -35,8 +35,10 @@ export function say(id, text) {
 }
 
 export class Objects {
-  constructor(list) {
+  /** on: {show(name, whether), point(name), forget(name)}. */
+  constructor(list, on) {
     this.list = list;
+    this.on = on;
     this.cards = new Map();
   }
 
@@ -69,11 +71,34 @@ export class Objects {
       card.root.dataset.state = "unseen";
       card.root.dataset.object = name;
       card.chart.setAttribute("aria-hidden", "true");
-      card.root.append(make("span", "name", name), card.score, card.state, card.place, card.chart);
+      card.root.append(this.toggle(name), card.score, card.state, card.place, card.chart, this.buttons(name));
       this.cards.set(name, card);
       this.list.append(card.root);
     }
     return this.cards.get(name);
+  }
+
+  toggle(name) {
+    const label = make("label", "name", name);
+    const box = Object.assign(document.createElement("input"), { type: "checkbox", checked: true });
+    box.addEventListener("change", () => this.on.show(name, box.checked));
+    label.prepend(box);
+    label.title = "Draw its outline";
+    return label;
+  }
+
+  buttons(name) {
+    const row = make("div", "acts");
+    for (const [act, text, title] of [
+      ["point", "Point at it", `Draw a box about ${name} on the picture: it is registered there`],
+      ["forget", "Forget", `Forget where ${name} is and search for it again`],
+    ]) {
+      const button = Object.assign(make("button", "", text), { type: "button", title });
+      button.setAttribute("aria-label", `${text}: ${name}`);
+      button.addEventListener("click", () => this.on[act](name));
+      row.append(button);
+    }
+    return row;
   }
 }
 

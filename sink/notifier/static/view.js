@@ -17,12 +17,14 @@ function radiusOf(buffer) {
 }
 
 export class View {
-  /** onProblem(text) is told what cannot be drawn. */
-  constructor(canvas, onProblem) {
+  /** ask: as fetch; onProblem(text) is told what cannot be drawn. */
+  constructor(canvas, ask, onProblem) {
+    this.ask = ask;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.onProblem = onProblem;
     this.radii = new Map(); // mesh key -> metres; null while it loads
+    this.off = new Set(); // objects that are not to be drawn
     try {
       this.outliner = new Outliner();
     } catch (error) {
@@ -36,7 +38,9 @@ export class View {
     const scale = this.fit(camera);
     const size = { width: this.canvas.width, height: this.canvas.height };
     this.context.drawImage(bitmap, 0, 0, size.width, size.height);
-    const found = Object.entries(pose?.objects ?? {}).filter(([, one]) => one.rotation && one.state !== "lost");
+    const found = Object.entries(pose?.objects ?? {}).filter(
+      ([name, one]) => one.rotation && one.state !== "lost" && !this.off.has(name),
+    );
     for (const [name] of found) this.want(job, name);
     if (this.outliner && found.length) {
       const items = found.map(([name, one]) => ({
@@ -64,7 +68,7 @@ export class View {
     if (this.radii.has(key)) return;
     this.radii.set(key, null);
     const path = `/api/jobs/${encodeURIComponent(job)}/objects/${encodeURIComponent(name)}/mesh`;
-    const answer = await fetch(path).catch(() => null);
+    const answer = await this.ask(path);
     if (!answer?.ok) {
       const said = answer ? await answer.json().catch(() => ({})) : {};
       this.onProblem(`No outline of ${name}: ${said.error ?? "the mesh did not come"}.`);
