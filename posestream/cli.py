@@ -23,6 +23,7 @@ from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.progress import advance, progress_bar
 from posestream.stack.commands import app as stack_app
 from posestream.user_commands import app as user_app
+from posestream.watch_commands import watch
 from posestream.weights_commands import app as weights_app
 from producers.settings import ProduceSettings
 from producers.sources.open import SOURCE_HELP, open_source
@@ -44,6 +45,7 @@ app.add_typer(weights_app, name="weights")
 app.command()(record)
 app.command()(replay)
 app.command()(compare)
+app.command()(watch)
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file

@@ -110,7 +110,8 @@ class _Sink:
             entrance = Entrance(*people, services.per_address)
         feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
         routes, lifespan = make_notifier(*feeding, services.ownership.readable, entrance)
-        return make_web(services, routes, lifespan, hosts, settings.hosts(), settings.folders())
+        places = (settings.hosts(), settings.folders(), settings.mesh_folder)
+        return make_web(services, routes, lifespan, hosts, *places)
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
         told = False

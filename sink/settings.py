@@ -27,6 +27,7 @@ class SinkSettings(BaseSettings):
     )
     public: str = Field("", description="name:port,... that this service is reached by, where that is not --host")
     model_folders: str = Field("", description="folder,... below which users may name meshes; empty: none")
+    mesh_folder: Path | None = Field(None, description="folder for meshes that users upload; none: they cannot")
     jobs_per_user: int = Field(100, ge=0, description="jobs of a user who is no admin, at most")
     write: bool = Field(True, description="store events; without, only page, websocket and HTTP")
     flush_s: float = Field(0.2, gt=0, le=10, description="how often rows are written, at least")

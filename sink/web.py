@@ -7,7 +7,10 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from sink.api.bodies import BodyLimit
 from sink.api.job_routes import add_control_routes, add_job_routes, add_sharing_routes
+from sink.api.mesh_routes import add_mesh_routes
+from sink.api.mesh_store import MeshStore
 from sink.api.people_routes import add_account_routes, add_key_routes, add_session_routes
 from sink.api.places import ModelFolders
 from sink.api.problems import handlers
@@ -28,6 +31,7 @@ def make_web(
     hosts: Collection[str],
     public: Collection[str] = (),
     model_folders: Sequence[Path] = (),
+    mesh_folder: Path | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -38,6 +42,7 @@ def make_web(
         hosts: ``name:port`` values that ``Host`` and ``Origin`` may name.
         public: More of them, where a proxy may end TLS before us.
         model_folders: Where meshes lie that users may name.
+        mesh_folder: Where uploaded meshes go; None: none can be uploaded.
     """
     app = FastAPI(
         title="posestream",
@@ -54,11 +59,13 @@ def make_web(
     add_session_routes(app)
     add_key_routes(app)
     add_account_routes(app)
-    add_job_routes(app, ModelFolders(model_folders))
+    meshes = MeshStore(services.engine, mesh_folder)
+    add_mesh_routes(app, meshes)
+    add_job_routes(app, ModelFolders(model_folders), meshes)
     add_control_routes(app)
     add_prompt_routes(app)
     add_sharing_routes(app)
     add_result_routes(app)
     gate = Middleware(Gate, routes=lambda: app.routes, rules=RULES, door=services.door)
-    app.user_middleware = [Middleware(Guard, hosts=hosts, public=public), gate]
+    app.user_middleware = [Middleware(Guard, hosts=hosts, public=public), Middleware(BodyLimit), gate]
     return app

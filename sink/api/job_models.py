@@ -15,10 +15,12 @@ JOB_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 
 
 class ObjectIn(Strict):
-    """An object to find: its mesh lies in one of the service's model folders."""
+    """An object to find: its mesh lies in one of the service's model folders, or was uploaded (``mesh:ID``)."""
 
     object_id: Name
-    model: str = Field(min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]+$", description="path of PLY, OBJ or GLB")
+    model: str = Field(
+        min_length=1, max_length=1024, pattern=r"^[^\x00-\x1f]+$", description="path of PLY, OBJ, GLB, or mesh:ID"
+    )
     model_unit_m: float = Field(1.0, gt=0, le=1000, allow_inf_nan=False, description="metres in one unit of the file")
 
 

@@ -10,7 +10,8 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 from consumers.book import JobBook, JobExists, NoSuchJob
 from consumers.ledger import Ledger
 from schemas import Heartbeat, Job, JobObject, MemberKind
-from sink.api.job_models import JOB_ID, JobIn, JobOut, JobPage, MemberOut, PersonOut, ProgressOut
+from sink.api.job_models import JOB_ID, JobIn, JobOut, JobPage, MemberOut, ObjectIn, PersonOut, ProgressOut
+from sink.api.mesh_store import MeshStore
 from sink.api.people_models import Name
 from sink.api.places import ModelFolders
 from sink.api.problems import refusals
@@ -19,10 +20,11 @@ from sink.people.rights import Principal, Right, Role
 
 _V1 = "/api/v1"
 _PAGE = 200
+_UPLOADED = "mesh:"
 JobId = Annotated[str, Path(pattern=JOB_ID)]
 
 
-def add_job_routes(app: FastAPI, folders: ModelFolders) -> None:
+def add_job_routes(app: FastAPI, folders: ModelFolders, meshes: MeshStore) -> None:
     """Make, list and show jobs."""
 
     @app.get(f"{_V1}/jobs", responses=refusals(401, 403))
@@ -41,7 +43,7 @@ def add_job_routes(app: FastAPI, folders: ModelFolders) -> None:
     @app.post(f"{_V1}/jobs", status_code=201, responses=refusals(401, 403, 409))
     def create_job(request: Request, body: JobIn) -> JobOut:
         about(request, f"job:{body.id}")
-        asked = _asked(body, folders)
+        asked = _asked(body, folders, meshes, who_of(request))
         with _claimed(request, body.id):
             services_of(request).book.create(asked)
         return _known(request, body.id)
@@ -126,13 +128,23 @@ def _claim(services: Services, who: Principal, job_id: str) -> None:
             raise HTTPException(409, f"job {job_id}: the name is taken, or was; choose another")
 
 
-def _asked(body: JobIn, folders: ModelFolders) -> Job:
-    objects = tuple(JobObject(one.object_id, str(folders.model(one.model)), one.model_unit_m) for one in body.objects)
+def _asked(body: JobIn, folders: ModelFolders, meshes: MeshStore, who: Principal) -> Job:
+    objects = tuple(_object(one, folders, meshes, who) for one in body.objects)
     names = ("id", "pool", "estimator", "estimator_version", "mode", "deadline_s", "priority", "retries", "options")
     try:
         return Job(objects=objects, **{name: getattr(body, name) for name in names})
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
+
+
+def _object(one: ObjectIn, folders: ModelFolders, meshes: MeshStore, who: Principal) -> JobObject:
+    """An object whose mesh is a file of a model folder, or an upload of whoever asks."""
+    if not one.model.startswith(_UPLOADED):
+        return JobObject(one.object_id, str(folders.model(one.model)), one.model_unit_m)
+    mesh = meshes.get(who, one.model.removeprefix(_UPLOADED).replace("\0", ""))
+    if mesh.faces is None:
+        raise HTTPException(409, f"mesh {mesh.id}: expected one that is finished")
+    return JobObject(one.object_id, str(meshes.path(mesh)), mesh.unit_m)
 
 
 def _known(request: Request, job_id: str) -> JobOut:

@@ -33,6 +33,12 @@ RULES: Rules = {
     ("PATCH", "/api/v1/users/{user}"): _ADMIN,
     ("GET", "/api/v1/audit"): _ADMIN,
     ("GET", "/api/v1/workers"): _OPERATOR,
+    ("GET", "/api/v1/meshes"): _OPERATOR,  # one's own, as the next ones
+    ("POST", "/api/v1/meshes"): _OPERATOR,
+    ("GET", "/api/v1/meshes/{mesh}"): _OPERATOR,
+    ("DELETE", "/api/v1/meshes/{mesh}"): _OPERATOR,
+    ("PUT", "/api/v1/meshes/{mesh}/bytes"): _OPERATOR,
+    ("POST", "/api/v1/meshes/{mesh}/finish"): _OPERATOR,
     ("GET", "/api/v1/jobs"): _VIEWER,  # of those one may read
     ("POST", "/api/v1/jobs"): _OPERATOR,
     ("GET", "/api/v1/jobs/{job}"): _READER,

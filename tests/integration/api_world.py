@@ -50,7 +50,13 @@ class ApiWorld:
     """Ann owns job ``a``, Bob may make jobs, Vic may only look, Root is the admin."""
 
     def __init__(
-        self, engine: Engine, *, accounts: bool = True, routes: tuple[BaseRoute, ...] = (), models: Path | None = None
+        self,
+        engine: Engine,
+        *,
+        accounts: bool = True,
+        routes: tuple[BaseRoute, ...] = (),
+        models: Path | None = None,
+        meshes: Path | None = None,
     ) -> None:
         self.now_s = 1_800_000_000.0
         self.engine = engine
@@ -59,7 +65,9 @@ class ApiWorld:
         self.book = JobBook(self.broker, self.codec, 2)
         self.services = Services(engine, Queries(engine), lambda: self.book, SECRET if accounts else None)
         self.services.sessions = Sessions(engine, Tokens(SECRET, lambda: self.now_s), lambda: self.now_s)
-        self.app = make_web(self.services, routes, None, {HOST}, model_folders=[models] if models else [])
+        self.app = make_web(
+            self.services, routes, None, {HOST}, model_folders=[models] if models else [], mesh_folder=meshes
+        )
         self.client = TestClient(self.app, base_url=f"http://{HOST}", raise_server_exceptions=True)
         self.roles = {"root": Role.ADMIN, "ann": Role.OPERATOR, "bob": Role.OPERATOR, "vic": Role.VIEWER}
         self.tokens: dict[str, str] = {}

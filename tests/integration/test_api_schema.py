@@ -26,9 +26,9 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 @pytest.fixture(scope="module")
-def world(stack: Addresses) -> Iterator[ApiWorld]:
+def world(stack: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiWorld]:
     with database(stack) as engine:
-        made = ApiWorld(engine)
+        made = ApiWorld(engine, meshes=tmp_path_factory.mktemp("meshes"))
         made.services.per_user._most = made.services.per_address._most = 1e9
         yield made
 
