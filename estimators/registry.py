@@ -1,11 +1,14 @@
 """Estimators by name; what they import is imported when one is asked for."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from estimators.base import Estimator
 from schemas import BadJob
+
+_LOG = logging.getLogger("posestream.estimators")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def names() -> list[str]:
 def without_package(error: ModuleNotFoundError) -> BadJob:
     """What to say where a package of the network estimators is missing."""
     return BadJob(
-        f"estimator foundationpose: expected the package {error.name} to be installed, it is not; "
+        f"network estimators: expected the package {error.name} to be installed, it is not; "
         "pip install 'posestream[torch]'. The estimator geometric needs none"
     )
 
@@ -72,4 +75,22 @@ def _foundationpose(resources: Resources) -> Estimator:
     return FoundationPoseEstimator(resources.weights, device, resources.threads)
 
 
-_LOADERS: dict[str, Callable[[Resources], Estimator]] = {"geometric": _geometric, "foundationpose": _foundationpose}
+def _gen6d(resources: Resources) -> Estimator:
+    try:
+        from estimators.foundationpose.device import Device
+        from estimators.gen6d.estimator import Gen6DEstimator
+    except ModuleNotFoundError as error:
+        raise without_package(error) from error
+    device = Device.named(resources.device, resources.precision)
+    if resources.precision not in ("auto", "fp32"):
+        _LOG.warning(
+            "gen6d computes in fp32 as its published networks do; precision %s is not for it", resources.precision
+        )
+    return Gen6DEstimator(resources.weights, device.place, resources.threads)
+
+
+_LOADERS: dict[str, Callable[[Resources], Estimator]] = {
+    "geometric": _geometric,
+    "foundationpose": _foundationpose,
+    "gen6d": _gen6d,
+}

@@ -18,6 +18,7 @@ from posestream.compare_commands import compare
 from posestream.dlq_commands import app as dlq_app
 from posestream.job_commands import app as job_app
 from posestream.job_commands import book
+from posestream.objects_commands import app as objects_app
 from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.progress import advance, progress_bar
 from posestream.stack.commands import app as stack_app
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
+app.add_typer(objects_app, name="objects")
 app.add_typer(dlq_app, name="dlq")
 app.add_typer(weights_app, name="weights")
 app.command()(record)
@@ -116,6 +118,9 @@ def evaluate(
     ] = "mask",
     csv: Annotated[Path | None, typer.Option(help="write BOP results: scene_id,im_id,obj_id,score,R,t,time")] = None,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
+    references: Annotated[
+        list[str] | None, typer.Option(help="ID=FOLDER of posed photos that an object is to be known by; for gen6d")
+    ] = None,
     threads: Annotated[
         int,
         typer.Option(min=0, help="of the estimator; steps are timed in CPU time on 1, in wall time on more; 0: all"),
@@ -143,7 +148,9 @@ def evaluate(
     for uri in find_recordings(sources):
         with progress_bar() as bar:
             on_frame = partial(advance, bar, bar.add_task(uri, total=None))
-            recordings.append(run(uri, estimator, Start(init), on_frame, named_values(option or []), resources))
+            known = named_values(references or [])
+            options = named_values(option or [])
+            recordings.append(run(uri, estimator, Start(init), on_frame, options, resources, references=known))
     courses = [course for recording in recordings for course in courses_of(recording)]
     if csv is not None:
         console.print(f"{write_csv(csv, recordings)} rows in {csv}")

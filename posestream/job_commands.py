@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from consumers.kafka import KafkaBroker
+from estimators.references.keeping import objects_folder
 from posestream.jobs import JobBook
 from posestream.options import OPTION_HELP, VERSION_HELP, named_values
 from producers.sources.open import open_source
@@ -39,7 +40,12 @@ def create(
     job_id: JobId,
     source: Annotated[str | None, typer.Option(help="take the objects that this source knows, as produce does")] = None,
     mesh: Annotated[
-        list[str] | None, typer.Option("--object", help="ID=MESH_FILE or ID=MESH_FILE@METRES_PER_UNIT; repeatable")
+        list[str] | None,
+        typer.Option(
+            "--object",
+            help="ID=MESH_FILE or ID=MESH_FILE@METRES_PER_UNIT, for gen6d ID=FOLDER with posed photos, "
+            "or the name of posestream objects add; repeatable",
+        ),
     ] = None,
     pool: Annotated[str, typer.Option(help="kind of worker")] = "default",
     estimator: Annotated[str, typer.Option(help="name of the estimator")] = "geometric",
@@ -108,13 +114,16 @@ def _job(*same: Any, **others: Any) -> Job:  # noqa: ANN401 - what Job takes
 
 def _object(text: str) -> JobObject:
     name, equals, rest = text.partition("=")
+    if not equals and (kept := objects_folder() / name).is_dir():
+        return JobObject(name, str(kept))
     path, at, unit = rest.rpartition("@")
     path, unit = (path, unit) if at else (rest, "1")
-    if not equals or not Path(path).is_file():
-        msg = f"expected ID=MESH_FILE with a file that exists, got {text!r}"
+    place, question, rest = path.partition("?")
+    if not equals or not Path(place).exists():
+        msg = f"expected ID=MESH_FILE or ID=FOLDER that exists, or a name of posestream objects list, got {text!r}"
         raise typer.BadParameter(msg)
     try:
-        return JobObject(name, str(Path(path).resolve()), float(unit))
+        return JobObject(name, f"{Path(place).resolve()}{question}{rest}", float(unit))
     except ValueError as error:
         msg = f"{text!r}: {error}"
         raise typer.BadParameter(msg) from error

@@ -14,7 +14,7 @@ PREFIX = "POSESTREAM_"
 OPTION_HELP = (
     "NAME=VALUE for the estimator, repeatable; geometric knows off=PARTS, some of depth,region,texture,prediction,"
     "restarts,turns,recovery; foundationpose knows search=full|pruned|geometric, iterations=N, score_every=N and "
-    "loss=on|off"
+    "loss=on|off; gen6d knows views=N, steps=N, iterations=N, angle=radians|right and loss=on|off"
 )
 VERSION_HELP = (
     "the version of the estimator that must answer, or the beginning of its weights' digest, as compare prints them; "

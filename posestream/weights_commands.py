@@ -1,12 +1,16 @@
 """``posestream weights``: the networks that users bring."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from estimators.foundationpose.folder import default_folder
 from estimators.registry import without_package
+from estimators.weights.place import default_folder, manifest_of
+from schemas import BadJob
+
+if TYPE_CHECKING:
+    from estimators.weights.files import Family
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,35 +20,71 @@ app = typer.Typer(
 
 @app.command(name="import")
 def import_(
-    folder: Annotated[Path, typer.Argument(help="with both published runs of FoundationPose in it, or your own")],
+    folder: Annotated[Path, typer.Argument(help="with the published runs of FoundationPose or Gen6D, or your own")],
     to: Annotated[Path | None, typer.Option(help="default: where the estimator looks by itself")] = None,
 ) -> None:
-    """Check FoundationPose's refiner and scorer key by key and keep them as safetensors.
+    """Check FoundationPose's two or Gen6D's three networks key by key and keep them as safetensors.
 
-    Each is a model_best.pth beside a config.yml. Nothing in them is run, and what training left beside the networks is
-    dropped. Those that are published with FoundationPose may be used for research and evaluation only.
+    Each is a model_best.pth, those of FoundationPose beside a config.yml. Nothing in them is run, and what training
+    left beside the networks is dropped. Those that are published with FoundationPose may be used for research and
+    evaluation only; for those of Gen6D no licence is stated.
     """
-    try:
-        from estimators.foundationpose.weights import import_weights
-    except ModuleNotFoundError as error:
-        raise without_package(error) from error
-    target = to or default_folder()
-    for kind, found in sorted(import_weights(folder, target).items()):
-        typer.echo(f"{kind}: {found.path}, sha256 {found.sha256}")
-    typer.echo(f"kept in {target}; use it under the licence that they came with")
+    from estimators.weights.files import import_into
+
+    for family in _families_in(folder):
+        target = to or default_folder(family.estimator)
+        for kind, found in sorted(import_into(family, folder, target).items()):
+            typer.echo(f"{family.estimator} {kind}: {found.path}, sha256 {found.sha256}")
+        typer.echo(f"kept in {target}; use it under the licence that they came with")
 
 
 @app.command()
 def show(
-    folder: Annotated[Path | None, typer.Argument(help="default: where the estimator looks by itself")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="default: where the estimators look by themselves")] = None,
 ) -> None:
-    """Load weights as the estimator does, and say what they are and under what digest they are named in events."""
+    """Load weights as the estimators do, and say what they are and under what digest they are named in events."""
+    families = _families_in(folder) if folder else _imported_families()
+    from estimators.weights.files import load
+
+    for family in families:
+        _, found, digest = load(family, folder or default_folder(family.estimator))
+        for kind, item in sorted(found.items()):
+            settings = "".join(f", {name.replace('_', ' ')} {value:g}" for name, value in item.settings.items())
+            typer.echo(f"{family.estimator} {kind}: {item.path}, checkpoint sha256 {item.sha256}{settings}")
+        typer.echo(f"digest {digest}")
+
+
+def _families() -> "list[Family]":
     try:
-        from estimators.foundationpose.weights import find_weights, load_weights
+        from estimators.foundationpose.weights import FAMILY as FOUNDATIONPOSE
+        from estimators.gen6d.weights import FAMILY as GEN6D
     except ModuleNotFoundError as error:
         raise without_package(error) from error
-    place = folder or default_folder()
-    weights = load_weights(place)
-    for kind, found in sorted(find_weights(place).items()):
-        typer.echo(f"{kind}: {found.path}, checkpoint sha256 {found.sha256}, crop ratio {found.config.crop_ratio:g}")
-    typer.echo(f"digest {weights.digest}")
+    return [FOUNDATIONPOSE, GEN6D]
+
+
+def _imported_families() -> "list[Family]":
+    """Those that were imported to where they are looked for; all, so that it is said what is needed, where none was."""
+    families = _families()
+    there = [one for one in families if manifest_of(default_folder(one.estimator), one.estimator).is_file()]
+    return there or families
+
+
+def _families_in(folder: Path) -> "list[Family]":
+    """Whose networks are in a folder.
+
+    Raises:
+        BadJob: Nobody's.
+    """
+    from estimators.weights.checkpoint import read_state
+    from estimators.weights.files import checkpoints_in
+
+    families = _families()
+    there = [one for one in families if manifest_of(folder, one.estimator).is_file()]
+    if not there:
+        states = [read_state(path) for path in checkpoints_in(folder)]
+        there = [one for one in families if any(one.kind_of(state) for state in states)]
+    if not there:
+        msg = f"weights in {folder}: expected {' or '.join(one.title for one in families)}, got neither. "
+        raise BadJob(msg + " ".join(one.needed for one in families))
+    return there

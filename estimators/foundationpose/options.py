@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from estimators.option_values import one_of, whole_number
 from schemas import BadJob
 
 FULL, PRUNED, GEOMETRIC = "full", "pruned", "geometric"
@@ -44,26 +45,12 @@ class Options:
             if name not in known:
                 msg = f"option {name}: foundationpose knows {', '.join(known)}"
                 raise BadJob(msg)
-        search = _one_of("search", options.get("search", "auto"), _SEARCHES)
+        search = one_of("search", options.get("search", "auto"), _SEARCHES)
         if search == "auto":
             search = GEOMETRIC if device_type == "cpu" else FULL
         return Options(
             search,
-            _count("iterations", options.get("iterations", "2"), 1, _MOST_ITERATIONS),
-            _count("score_every", options.get("score_every", "30"), 0, 1_000_000),
-            _one_of("loss", options.get("loss", "on"), ("on", "off")) == "on",
+            whole_number("iterations", options.get("iterations", "2"), 1, _MOST_ITERATIONS),
+            whole_number("score_every", options.get("score_every", "30"), 0, 1_000_000),
+            one_of("loss", options.get("loss", "on"), ("on", "off")) == "on",
         )
-
-
-def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        msg = f"option {name}: expected one of {', '.join(allowed)}, got {value!r}"
-        raise BadJob(msg)
-    return value
-
-
-def _count(name: str, value: str, least: int, most: int) -> int:
-    if not value.isdecimal() or not least <= int(value) <= most:
-        msg = f"option {name}: expected a whole number from {least} to {most}, got {value!r}"
-        raise BadJob(msg)
-    return int(value)

@@ -124,7 +124,7 @@ def test_devices_that_are_not_there_are_named(asked: tuple[str, str], told: str)
 
 
 def test_the_registry_loads_it_and_says_what_it_needs(tmp_path: Path) -> None:
-    assert names() == ["foundationpose", "geometric"]
+    assert names() == ["foundationpose", "gen6d", "geometric"]
     made = load("foundationpose", Resources(weights=weights(still=True), device="cpu", precision="fp32"))
     assert (made.name, len(made.weights_digest)) == ("foundationpose", 64)
     with pytest.raises(BadJob, match="FoundationPose needs weights, and none come with posestream"):

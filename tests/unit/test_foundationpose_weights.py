@@ -10,11 +10,11 @@ import torch
 import yaml
 from typer.testing import CliRunner
 
-from estimators.foundationpose.checkpoint import load_strictly, read_state
 from estimators.foundationpose.config import config_of
 from estimators.foundationpose.networks import RefineNet, ScoreNet
 from estimators.foundationpose.pose_update import turned_by
 from estimators.foundationpose.weights import import_weights, load_weights
+from estimators.weights.checkpoint import load_strictly, read_state
 from posestream.cli import app as posestream
 from schemas import BadJob
 from tests.golden.foundationpose_golden import CONFIG, write_recipe_weights
@@ -69,7 +69,7 @@ def test_other_weights_have_another_digest(published: Path, tmp_path: Path) -> N
 
 
 def test_without_weights_it_says_what_is_needed_and_under_what_licence(tmp_path: Path) -> None:
-    with pytest.raises(BadJob, match=r"(?s)got neither.*no commercial use.*weights import.*geometric needs no weights"):
+    with pytest.raises(BadJob, match=r"(?s)got nothing.*no commercial use.*weights import.*geometric needs no weights"):
         load_weights(tmp_path)
 
 

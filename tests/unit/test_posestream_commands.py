@@ -17,11 +17,11 @@ from estimators.geometric.parts import Parts
 from estimators.registry import Resources
 from posestream.children import Child, Children
 from posestream.cli import app as posestream
-from posestream.evaluate import EvaluationError, Start, Step, evaluate, find_recordings
+from posestream.evaluate import EvaluationError, Start, Step, _known_by, evaluate, find_recordings
 from posestream.figures import as_json, courses_of, figures_of
 from posestream.options import named_values, with_settings
 from posestream.results import object_number, scene_id, write_csv
-from schemas import BadJob, Estimate, Pose, State
+from schemas import BadJob, Estimate, JobObject, Pose, State
 
 
 class Service(BaseSettings):
@@ -198,3 +198,11 @@ def test_without_weights_a_command_says_what_is_needed(tmp_path: Path) -> None:
 def test_help_comes_without_torch() -> None:
     code = "import sys, posestream.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=Path(__file__).parents[2]).returncode == 0
+
+
+def test_an_object_can_be_known_by_photos_in_an_evaluation() -> None:
+    box, can = JobObject("box", "box.ply", 0.001), JobObject("can", "can.ply", 0.001)
+    known = _known_by((box, can), {"can": "photos"})
+    assert [(item.model_uri, item.model_unit_m) for item in known] == [("box.ply", 0.001), ("photos", 1.0)]
+    with pytest.raises(EvaluationError, match="expected objects among box, can, got mug"):
+        _known_by((box, can), {"mug": "photos"})

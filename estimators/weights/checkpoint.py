@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from schemas import BadJob
 
-REFINER, SCORER = "refiner", "scorer"
 _NAMED = 4  # keys in a message
-_TELLS = {"trans_head.1.weight": REFINER, "att_cross.in_proj_weight": SCORER}
+_STATE_KEYS = ("model", "network_state_dict")
+"""Under which training loops save the state dict, with other things beside it."""
 # what training loops save beside a state dict: numbers of numpy and plain containers, none of which runs anything
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
@@ -31,7 +31,7 @@ def sha256_of(path: Path) -> str:
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The state dict in a file of ``torch.save`` or safetensors; of ``{"model": state dict, ...}`` only that.
+    """The state dict in a file of ``torch.save`` or safetensors, by itself or beside what training left there.
 
     Never unpickled beyond tensors, numbers and plain containers.
 
@@ -52,27 +52,13 @@ def read_state(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # a foreign file and a foreign reader: any error means that it cannot be read
         msg = f"{path}: expected a file of torch.save or safetensors, got {type(error).__name__}: {error}"
         raise BadJob(msg) from error
-    state = loaded["model"] if isinstance(loaded, Mapping) and "model" in loaded else loaded
+    within = next((key for key in _STATE_KEYS if isinstance(loaded, Mapping) and key in loaded), None)
+    state = loaded if within is None else loaded[within]
     if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
-        msg = f"{path}: expected a state dict, by itself or under the key model, got {type(state).__name__}"
+        keys = " or ".join(_STATE_KEYS)
+        msg = f"{path}: expected a state dict, by itself or under the key {keys}, got {type(state).__name__}"
         raise BadJob(msg)
     return {str(key): value for key, value in state.items()}
-
-
-def kind_of(state: Mapping[str, Tensor], where: str) -> str:
-    """``REFINER`` or ``SCORER``, by the keys that only one of them has.
-
-    Raises:
-        BadJob: Neither.
-    """
-    for key, kind in _TELLS.items():
-        if key in state:
-            return kind
-    found = ", ".join(list(state)[:_NAMED]) or "nothing"
-    msg = (
-        f"{where}: expected weights of FoundationPose's refiner ({next(iter(_TELLS))} is in it) or scorer, got {found}"
-    )
-    raise BadJob(msg)
 
 
 def load_strictly(network: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
