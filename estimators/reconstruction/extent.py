@@ -12,7 +12,7 @@ from schemas.arrays import Array
 
 _COARSE = 40
 _CUBE = 1.3  # of what the largest mask shows
-_TAIL_PERCENT = 0.5
+_TAIL_PERCENT = 1.0
 _MARGIN = 0.05
 _LEAST_POINTS = 200
 
@@ -71,10 +71,17 @@ def box_by_depth(name: str, views: list[View]) -> tuple[Array, Array]:
 
 
 def _points(view: View) -> Array:
-    """(N, 3) of the object's frame under the mask."""
+    """(N, 3) of the object's frame under the mask, without those farther from the middle one than the mask is wide.
+
+    Along the rim of a mask there is often depth of what is behind the object.
+    """
     assert view.depth_m is not None  # noqa: S101 - by contract
     assert view.mask is not None  # noqa: S101 - by contract
     rows, columns = np.nonzero(view.mask & (view.depth_m > 0))
     z = view.depth_m[rows, columns].astype(np.float64)
+    if len(z):
+        wide_m = float(np.median(z)) * float(np.hypot(np.ptp(rows), np.ptp(columns))) / float(view.K[0, 0])
+        near = np.abs(z - np.median(z)) < wide_m
+        rows, columns, z = rows[near], columns[near], z[near]
     rays = np.stack([columns, rows, np.ones(len(rows))], axis=1) @ np.linalg.inv(view.K).T
     return (rays * z[:, None] - view.cam_from_obj[:3, 3]) @ view.cam_from_obj[:3, :3]

@@ -13,6 +13,7 @@ from schemas.arrays import Array
 _BAND_STEPS = 4.0
 _LEAST_COSINE = 0.2
 _FAR_M = 100.0
+_SMOOTH_PX = 1.5
 _JUMP = 0.02
 """Of the distance between neighbouring pixels: more is an edge, where sensors mix what is before and behind."""
 
@@ -50,7 +51,8 @@ def pixel_trust(view: View) -> Array:
     high = cv2.dilate(depth_m, np.ones((3, 3), np.uint8))
     low = cv2.erode(np.where(depth_m > 0, depth_m, np.float32(_FAR_M)), np.ones((3, 3), np.uint8))
     sound = (depth_m > 0) & (high - low < _JUMP * depth_m)
-    smooth = cv2.GaussianBlur(depth_m, (0, 0), 1.5)
+    share = cv2.GaussianBlur((depth_m > 0).astype(np.float32), (0, 0), _SMOOTH_PX)
+    smooth = cv2.GaussianBlur(depth_m, (0, 0), _SMOOTH_PX) / np.maximum(share, np.float32(1e-6))
     dx, dy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8), cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8)
     metres_a_pixel = np.maximum(depth_m, 1e-3) / np.float32(view.K[0, 0])
     cosine = 1 / np.sqrt(1 + (dx / metres_a_pixel) ** 2 + (dy / metres_a_pixel) ** 2)
