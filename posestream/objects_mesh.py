@@ -51,9 +51,7 @@ def mesh(
 
 
 def _view(photo: Photo) -> View:
-    return View(
-        photo.path.name, photo.picture(), photo.K, photo.cam_from_obj.matrix(), photo.depth_m(), photo.seen()
-    )
+    return View(photo.path.name, photo.picture(), photo.K, photo.cam_from_obj.matrix(), photo.depth_m(), photo.seen())
 
 
 def _tell(name: str, made: Reconstruction) -> None:

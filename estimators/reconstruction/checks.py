@@ -38,8 +38,8 @@ def ready_views(name: str, views: list[View]) -> tuple[Means, list[View]]:
         told = _told(views, lit, masked)
         msg = (
             f"{name}: expected masks in {LEAST_BY_OUTLINES} photos or more to make a mesh by, or depth and masks in "
-            f"{LEAST_BY_DEPTH}, got {len(masked)} with a mask and {len(deep)} of them with depth{told}; take more photos "
-            "from all sides and say in each where the object is"
+            f"{LEAST_BY_DEPTH}, got {len(masked)} with a mask and {len(deep)} of them with depth{told}; take more "
+            "photos from all sides and say in each where the object is"
         )
         raise BadJob(msg)
     if means is Means.OUTLINES:
@@ -57,8 +57,8 @@ def _check_round(name: str, views: list[View]) -> None:
     widest = float(np.degrees(np.arccos(np.clip((looks @ looks.T).min(), -1, 1))))
     if widest < _LEAST_ANGLE_DEG:
         msg = (
-            f"{name}: expected photos from several sides, got all within {widest:.0f} degrees: their outlines do not say "
-            "how deep the object is; walk round it"
+            f"{name}: expected photos from several sides, got all within {widest:.0f} degrees: their outlines do not "
+            "say how deep the object is; walk round it"
         )
         raise BadJob(msg)
 

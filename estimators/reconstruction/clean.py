@@ -101,7 +101,5 @@ def fewer_faces(surface: Surface, most: int) -> Surface:
         return surface
     import fast_simplification
 
-    made: Any = fast_simplification.simplify(
-        np.ascontiguousarray(surface.points_m, np.float32), surface.faces, target_count=most
-    )
+    made: Any = fast_simplification.simplify(np.ascontiguousarray(surface.points_m), surface.faces, target_count=most)
     return Surface(np.asarray(made[0], np.float64), np.asarray(made[1], np.int32))

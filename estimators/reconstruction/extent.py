@@ -29,8 +29,8 @@ def box_by_masks(name: str, views: list[View]) -> tuple[Array, Array]:
     within = np.argwhere(field < grid.step_m)
     if not (field < 0).any():
         msg = (
-            f"{name}: expected masks that show one thing from {len(views)} sides, got none of space that all of them show; "
-            "check that poses and masks belong together and that the poses' unit is metres"
+            f"{name}: expected masks that show one thing from {len(views)} sides, got none of space that all of them "
+            "show; check that poses and masks belong together and that the poses' unit is metres"
         )
         raise BadJob(msg)
     return grid.metres(within.min(axis=0) - 1.0), grid.metres(within.max(axis=0) + 1.0)

@@ -21,8 +21,8 @@ _JUMP = 0.02
 def fuse_depth(grid: Grid, views: list[View], on_view: Callable[[int, int], None]) -> tuple[Array, Array]:
     """The mean signed distance along the rays of all depth pictures, cut off at four steps.
 
-    Pixels beside a jump in depth and such as are seen at a grazing angle are left out. A pixel beyond the mask says only
-    that what is before its depth is empty.
+    Pixels beside a jump in depth and such as are seen at a grazing angle are left out. A pixel beyond the mask says
+    only that what is before its depth is empty.
 
     Args:
         grid: The points.

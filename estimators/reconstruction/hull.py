@@ -16,7 +16,7 @@ _FAR_PX = 1e6
 
 
 def outline_distance(mask: Array) -> Array:
-    """(H, W) float32, pixels to a mask's outline: positive outside, negative inside; the outline runs between pixels."""
+    """(H, W) float32, pixels to a mask's outline: positive outside, negative inside; it runs between pixels."""
     seen = mask.astype(np.uint8)
     if not seen.any():
         return np.full(mask.shape, _FAR_PX, np.float32)

@@ -5,12 +5,7 @@ import numpy as np
 from schemas.arrays import Array
 
 _CORNERS = np.array([[i, j, k] for i in (0, 1) for j in (0, 1) for k in (0, 1)])
-_EDGES = tuple(
-    (a, b)
-    for a in range(8)
-    for b in range(a + 1, 8)
-    if int(np.abs(_CORNERS[a] - _CORNERS[b]).sum()) == 1
-)
+_EDGES = tuple((a, b) for a in range(8) for b in range(a + 1, 8) if int(np.abs(_CORNERS[a] - _CORNERS[b]).sum()) == 1)
 
 
 def surface_net(distance: Array, known: Array) -> tuple[Array, Array]:

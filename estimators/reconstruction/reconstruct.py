@@ -61,14 +61,25 @@ def reconstruct(name: str, views: Sequence[View], on_step: OnStep, cells: int = 
     Raises:
         BadJob: The photos will not do; what to do is said.
     """
-    means, ready = ready_views(name, list(views))
-    surface = _fused(name, ready, on_step, cells) if means is Means.DEPTH else _carved(name, ready, on_step, cells)
-    surface = fewer_faces(surface, _MOST_FACES)
+    means, ready, surface = surface_of(name, views, on_step, cells)
     atlas = lay_flat(surface, _TEXTURE_PX)
     sights = Sights(surface, ready)
     texture, shown = texture_of(atlas, sights, lambda done, total: on_step("texture", done, total))
     mesh = _mesh(name, atlas, texture)
     return Reconstruction(mesh, quality_of(means, mesh, surface, sights, shown))
+
+
+def surface_of(
+    name: str, views: Sequence[View], on_step: OnStep, cells: int = CELLS
+) -> tuple[Means, list[View], Surface]:
+    """The surface alone, what it was made from, and the photos that were used, cut to about the object.
+
+    Raises:
+        BadJob: See ``reconstruct``.
+    """
+    means, ready = ready_views(name, list(views))
+    surface = _fused(name, ready, on_step, cells) if means is Means.DEPTH else _carved(name, ready, on_step, cells)
+    return means, ready, fewer_faces(surface, _MOST_FACES)
 
 
 def _mesh(name: str, atlas: Atlas, texture: Array) -> Mesh:

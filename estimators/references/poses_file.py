@@ -19,8 +19,8 @@ def read_poses_file(folder: Path, unit_m: float) -> list[Photo]:
     """The photos that ``poses.json`` lists.
 
     Its form: ``{"photos": [{"file": "a.jpg", "K": [9 numbers], "cam_from_obj": [12 or 16 numbers], "mask": "a.png",
-    "distortion": [k1, k2, p1, p2], "depth": "a_depth.png", "depth_unit_m": 0.001}, ...]}``; mask, distortion and depth (16
-    bit) may be left out, K may stand once beside ``photos``.
+    "distortion": [k1, k2, p1, p2], "depth": "a_depth.png", "depth_unit_m": 0.001}, ...]}``; mask, distortion and depth
+    (16 bit) may be left out, K may stand once beside ``photos``.
 
     Args:
         folder: With the file and the pictures that it names.

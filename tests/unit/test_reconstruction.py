@@ -24,14 +24,18 @@ CAMERA = Camera(240, 180, 260.0, 260.0, 120.0, 90.0)
 def photo(folder: Path, position_m: Array, *, depth: bool = False) -> View:
     pose = np.eye(4)
     pose[:3] = looking_from(position_m)
-    box = load_mesh(write_box(folder / "box.obj", BOX_M, 2) if not (folder / "box.obj").exists() else folder / "box.obj")
+    box = load_mesh(
+        write_box(folder / "box.obj", BOX_M, 2) if not (folder / "box.obj").exists() else folder / "box.obj"
+    )
     drawn = CpuRenderer().render(box, pose[None].astype(np.float32), CAMERA.K, (CAMERA.height, CAMERA.width))
     mask = drawn.depth_m[0] > 0
     behind = np.where(mask, drawn.depth_m[0], np.float32(1.5))
     return View("p", drawn.rgb[0], CAMERA.K, pose, behind if depth else None, mask)
 
 
-def ring(folder: Path, *, elevations_deg: tuple[float, ...] = (20, 50), depth: bool = False, count: int = 10) -> list[View]:
+def ring(
+    folder: Path, *, elevations_deg: tuple[float, ...] = (20, 50), depth: bool = False, count: int = 10
+) -> list[View]:
     """Photos from round about and above, as of a thing that stands on a table."""
     angles = 2 * np.pi * (np.arange(count) + 0.3) / count
     rises = np.radians(elevations_deg)
@@ -108,13 +112,13 @@ def test_one_wrong_mask_of_many_does_no_harm(tmp_path: Path) -> None:
 
 
 def test_two_photos_are_too_few(tmp_path: Path) -> None:
-    with pytest.raises(BadJob, match="got 2 with a mask and 0 of them with depth.*take more photos"):
+    with pytest.raises(BadJob, match=r"got 2 with a mask and 0 of them with depth.*take more photos"):
         made(ring(tmp_path)[:2])
 
 
 def test_photos_from_one_side_are_refused_without_depth(tmp_path: Path) -> None:
     one = [photo(tmp_path, 0.45 * np.array([np.cos(a), np.sin(a), 0.3])) for a in np.linspace(0, 0.5, 14)]
-    with pytest.raises(BadJob, match="got all within 2. degrees.*walk round it"):
+    with pytest.raises(BadJob, match=r"got all within 2. degrees.*walk round it"):
         made(one)
 
 
