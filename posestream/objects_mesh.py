@@ -25,8 +25,9 @@ def mesh(
     from estimators.reconstruction.files import write_mesh
 
     kept = objects_folder() / name
-    folder = kept if kept.is_dir() else Path(name)
-    target = out or (kept / "mesh" if kept.is_dir() else None)
+    added = kept.parent == objects_folder() and kept.is_dir()
+    folder = kept if added else Path(name)
+    target = out or (kept / "mesh" if added else None)
     if target is None:
         msg = f"{name} is no object of posestream objects add; for a folder say where the mesh is to go"
         raise typer.BadParameter(msg, param_hint="--out")

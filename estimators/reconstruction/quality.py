@@ -93,7 +93,7 @@ def check_outlines(name: str, sights: Sights) -> None:
     if np.median(overlaps) < _LEAST_OVERLAP:
         worst = ", ".join(sights.views[k].name for k in np.argsort(overlaps)[:3])
         msg = (
-            f"{name}: expected poses and masks that agree, got a hull that fills {np.median(overlaps):.0%} of them; the "
+            f"{name}: expected poses and masks that agree, got a hull filling {np.median(overlaps):.0%} of them; the "
             f"worst photos are {worst}: check their masks, their poses, and that the object did not move between them"
         )
         raise BadJob(msg)

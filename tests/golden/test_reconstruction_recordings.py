@@ -38,9 +38,9 @@ def nearest(points: Array, others: Array) -> Array:
     return np.sqrt(np.maximum(np.concatenate(least), 0))
 
 
-def compared(name: str, number: int, every: int) -> tuple[Array, Array]:
+def compared(name: str, number: int, every: int, cells: int) -> tuple[Array, Array]:
     """Distances from the made surface to the true one, and back."""
-    _, _, made = surface_of(name, views(name, number, every), lambda _step, _done, _total: None, 80)
+    _, _, made = surface_of(name, views(name, number, every), lambda _step, _done, _total: None, cells)
     (path,) = (DATA / name).glob(f"mesh/obj_{number:06d}_*/mesh.obj")
     true = load_mesh(path)
     ours, theirs = spread(made.points_m, made.faces, 12_000, 0), spread(true.vertices_m, true.faces, 12_000, 1)
@@ -48,12 +48,12 @@ def compared(name: str, number: int, every: int) -> tuple[Array, Array]:
 
 
 def test_the_bottles_photos_give_its_whole_surface() -> None:
-    there, back = compared("mustard_refs", 5, 1)
+    there, back = compared("mustard_refs", 5, 1, 80)
     assert np.concatenate([there, back]).mean() <= 0.0025
     assert max(np.quantile(there, 0.95), np.quantile(back, 0.95)) <= 0.006
 
 
 @pytest.mark.parametrize(("name", "number", "every"), [("ycbv_0001", 3, 4), ("desk_cube", 1, 12)])
 def test_depth_gives_the_sides_that_were_seen(name: str, number: int, every: int) -> None:
-    there, _ = compared(name, number, every)
+    there, _ = compared(name, number, every, 128)
     assert there.mean() <= 0.0025

@@ -1,17 +1,21 @@
 """Meshes from drawn photos of a box whose size is known, and each way the photos can be wrong."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from estimators.mesh import load_mesh
-from estimators.reconstruction import Reconstruction, View, reconstruct
+from estimators.reconstruction import Reconstruction, View, reconstruct, surface_of
 from estimators.reconstruction.clean import Surface
 from estimators.reconstruction.files import write_mesh
 from estimators.reconstruction.nets import surface_net
 from estimators.rendering import CpuRenderer
+from posestream.objects_commands import app
 from schemas import BadJob, Camera
 from schemas.arrays import Array
 from tests.unit.estimators_scene import write_box
@@ -73,8 +77,15 @@ def test_a_surface_net_of_a_ball_is_closed_looks_outwards_and_has_its_volume() -
     assert np.abs(np.linalg.norm(points - 11.6, axis=1) - 8).max() < 0.3
 
 
-def test_outlines_give_a_closed_box_that_ends_where_it_stood(tmp_path: Path) -> None:
-    result = made(ring(tmp_path))
+@pytest.fixture(scope="module")
+def outlined(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[View], Reconstruction]:
+    """Twenty photos without depth, and the mesh from them."""
+    views = ring(tmp_path_factory.mktemp("outlined"))
+    return views, made(views)
+
+
+def test_outlines_give_a_closed_box_that_ends_where_it_stood(outlined: tuple[list[View], Reconstruction]) -> None:
+    _, result = outlined
     assert result.mesh.closed
     assert from_box_m(middles(result)).mean() < 0.0015
     assert result.mesh.vertices_m[:, 2].min() > -BOX_M[2] / 2 - 0.006  # without the cone below it, 20 mm deep
@@ -92,9 +103,11 @@ def test_depth_gives_the_sides_that_were_seen_and_leaves_the_rest_open(tmp_path:
     assert result.quality.depth_error_mm == pytest.approx(0, abs=1)
 
 
-def test_the_texture_is_that_of_the_photos_and_survives_the_file(tmp_path: Path) -> None:
-    views = ring(tmp_path)
-    mesh = load_mesh(write_mesh(made(views).mesh, tmp_path / "out"))
+def test_the_texture_is_that_of_the_photos_and_survives_the_file(
+    outlined: tuple[list[View], Reconstruction], tmp_path: Path
+) -> None:
+    views, result = outlined
+    mesh = load_mesh(write_mesh(result.mesh, tmp_path / "out"))
     for view in (views[2], views[13]):
         drawn = CpuRenderer().render(mesh, view.cam_from_obj[None].astype(np.float32), view.K, view.size_px)
         both = (drawn.depth_m[0] > 0) & (view.mask if view.mask is not None else False)
@@ -108,7 +121,40 @@ def test_one_wrong_mask_of_many_does_no_harm(tmp_path: Path) -> None:
     wrong = np.zeros_like(views[4].mask)
     wrong[80:100, 110:130] = True
     views[4] = replace(views[4], mask=wrong)
-    assert from_box_m(middles(made(views))).mean() < 0.002
+    _, _, surface = surface_of("box", views, lambda _step, _done, _total: None, 64)
+    assert from_box_m(surface.points_m[surface.faces].mean(axis=1)).mean() < 0.002
+
+
+def kept_in(folder: Path, views: list[View]) -> Path:
+    rows: list[dict[str, object]] = []
+    folder.mkdir()
+    for k, view in enumerate(views):
+        assert view.mask is not None
+        assert view.depth_m is not None
+        names = {"file": f"{k}.png", "mask": f"{k}_mask.png", "depth": f"{k}_depth.png"}
+        pictures = (view.rgb[..., ::-1], view.mask * np.uint8(255), np.rint(view.depth_m * 5000).astype(np.uint16))
+        for name, picture in zip(names.values(), pictures, strict=True):
+            cv2.imwrite(str(folder / name), picture)
+        rows.append({**names, "depth_unit_m": 0.0002, "cam_from_obj": view.cam_from_obj[:3].tolist()})
+    (folder / "poses.json").write_text(json.dumps({"K": CAMERA.K.tolist(), "photos": rows}))
+    return folder
+
+
+def test_the_command_makes_a_mesh_of_an_object_that_was_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    folder = kept_in(tmp_path / "photos", ring(tmp_path, depth=True, count=5))
+    for words in (["add", "box", "--references", str(folder)], ["mesh", "box", "--cells", "48"]):
+        answer = CliRunner().invoke(app, words)
+        assert answer.exit_code == 0, answer.output
+    place = tmp_path / "data" / "posestream" / "objects" / "box" / "mesh"
+    assert json.loads((place / "quality.json").read_text())["means"] == "depth"
+    assert from_box_m(load_mesh(place / "mesh.obj").vertices_m.astype(np.float64)).mean() < 0.002
+
+
+def test_a_folder_that_was_not_added_needs_a_place_for_its_mesh(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(app, ["mesh", str(tmp_path)])
+    assert answer.exit_code == 2
+    assert "--out" in answer.output
 
 
 def test_two_photos_are_too_few(tmp_path: Path) -> None:
