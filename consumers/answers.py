@@ -14,10 +14,10 @@ from consumers.jobs import JobDirectory
 from consumers.lanes import Flight, Lanes
 from consumers.metrics import WorkerMetrics
 from consumers.objects import tell_refused, tell_unfound, with_refused
-from consumers.outbox import Outbox
+from consumers.outbox import Outbox, tell_begun
 from consumers.positions import OpenRecords
 from consumers.settings import WorkerSettings
-from consumers.streams import Stream, passed_frame, ranges
+from consumers.streams import PendingFrame, Stream, passed_frame, ranges
 from estimators.base import Estimator
 from estimators.crew import Crew
 from schemas import BadJob, BadMessage, Estimates, Job, JobStatus, Mode
@@ -25,6 +25,7 @@ from schemas.codec import Codec
 
 _log = logging.getLogger("posestream.consumers")
 
+_PARKED_S = 1.0
 _WAIT_S = 0.005  # for a call to end, before the loop looks for records again
 
 Refuse = Callable[[Record, BadMessage], None]
@@ -128,6 +129,9 @@ class Answerer:
         if stream.ended:
             self.drop(stream, stream.ended)
             return None
+        if stream.paused:
+            self._park(stream, head)
+            return None
         if job is None:
             if tools.clock() - head.received_s >= tools.settings.job_wait_s:
                 self._refuse_unknown(stream)
@@ -139,6 +143,12 @@ class Answerer:
             self.flush_wanted = True
             return None
         return job if self._loaded(stream, job) else None
+
+    def _park(self, stream: Stream, head: PendingFrame) -> None:
+        """Frames of a paused job wait in mode ``all``; in the others they are of no use later and are skipped."""
+        waits = stream.job is None or stream.job.mode is Mode.ALL
+        if not waits and self._tools.clock() - head.received_s >= _PARKED_S:  # one range a second, not one a frame
+            self.drop(stream, "job paused")
 
     def _pass_over(self, stream: Stream, job: Job, *, behind_head: bool = False) -> None:
         if job.mode is Mode.LIVE:
@@ -213,8 +223,7 @@ class Answerer:
     def _send(self, estimator: Estimator, stream: Stream, answered: Answered, estimates: Estimates) -> None:
         head = stream.pending[0]
         outbox = self._tools.outbox
-        if head.run_id != stream.run_id:
-            outbox.job_status(stream, JobStatus.PROCESSING, f"run {head.run_id} started")
+        tell_begun(outbox, stream, head)
         said = without_memory(with_refused(stream, estimates))
         event = pose_event(outbox, self._tools.clock(), estimator, stream, answered, said)
         stream.trace = event.traceparent
@@ -234,6 +243,8 @@ class Answerer:
     def _done_head(self, stream: Stream, estimates: Estimates) -> None:
         head = stream.pending.popleft()
         stream.advance(head.run_id, head.seq, estimates)
+        stream.answered += 1
+        stream.done_offset = head.record.offset
         self._tools.opened.done(head.record.source, head.record.offset)
         self._close_passed(stream)
 

@@ -9,6 +9,9 @@ from consumers.broker import Partition, PartitionReader, Record
 from consumers.handler import Refused
 from schemas import BadMessage, Job, JobStatus, Prompt, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.event import END_OF_STREAM
+from schemas.lifecycle import state_after
+from schemas.records.control import job_to
 from schemas.registry import RegistryUnavailable
 from schemas.topics import JOBS, PROMPTS, STATUS
 
@@ -20,7 +23,8 @@ _PROMPTS_KEPT = 256  # per job
 _RANGES_KEPT = 1000  # per job
 
 _EXPLAINS = frozenset({StatusKind.SKIPPED, StatusKind.GAP})
-_OVER = frozenset({JobStatus.COMPLETED.value, JobStatus.CANCELLED.value})
+_OVER = frozenset({JobStatus.COMPLETED, JobStatus.CANCELLED})
+_WISHES = frozenset({"wanted", "attempt"})
 
 
 @dataclass(slots=True)
@@ -30,18 +34,22 @@ class News:
     Attributes:
         refused: Records that cannot be read.
         changed: Jobs whose record is new or gone.
+        said: (job, state, when) as told in topic ``status``, our own words too.
         over: Jobs that were said to be completed or cancelled -> that word.
     """
 
     refused: list[Refused] = field(default_factory=list[Refused])
     changed: set[str] = field(default_factory=set[str])
-    over: dict[str, str] = field(default_factory=dict[str, str])
+    said: list[tuple[str, JobStatus, int]] = field(default_factory=list[tuple[str, JobStatus, int]])
+    over: dict[str, JobStatus] = field(default_factory=dict[str, JobStatus])
 
 
 @dataclass(slots=True)
 class _Known:
     number: int
     job: Job | None = None
+    state: JobStatus | None = None
+    ended: tuple[str, int] = ("", -1)  # the run that came to its end last, and its last frame
     prompts: deque[tuple[int, Prompt]] = field(default_factory=lambda: deque(maxlen=_PROMPTS_KEPT))
     explained: deque[tuple[str, SeqRange]] = field(default_factory=lambda: deque(maxlen=_RANGES_KEPT))
 
@@ -94,6 +102,20 @@ class JobDirectory:
         """A job as its record stands; None where there is none."""
         known = self._known.get(job_id)
         return known.job if known else None
+
+    def jobs(self) -> list[Job]:
+        """All jobs of our partitions."""
+        return [known.job for known in self._known.values() if known.job is not None]
+
+    def state(self, job_id: str) -> JobStatus | None:
+        """What the job was told to be; None where nothing was heard of that."""
+        known = self._known.get(job_id)
+        return known.state if known else None
+
+    def last_seq(self, job_id: str, run_id: str) -> int | None:
+        """The last frame of a run whose source came to its end; None where that was not told."""
+        known = self._known.get(job_id)
+        return known.ended[1] if known and run_id and known.ended[0] == run_id else None
 
     def prompts(self, job_id: str, run_id: str, start: int) -> tuple[list[Prompt], int]:
         """Prompts for a run from offset ``start`` on, and the offset after the last one of the job."""
@@ -156,5 +178,21 @@ class JobDirectory:
         status = self._codec.decode(record.value, StatusEvent)
         if status.kind in _EXPLAINS and status.frames is not None:
             self._of(status.job_id, record).explained.append((status.run_id, status.frames))
-        elif status.kind is StatusKind.JOB and status.status in _OVER:
-            news.over[status.job_id] = status.status
+        elif status.kind is StatusKind.STREAM and status.reason == END_OF_STREAM and status.frames is not None:
+            self._of(status.job_id, record).ended = (status.run_id, status.frames.last)
+        elif status.kind is StatusKind.JOB and status.status in list(JobStatus):
+            self._learn_state(status, self._of(status.job_id, record), news)
+
+    def _learn_state(self, status: StatusEvent, known: _Known, news: News) -> None:
+        said = JobStatus(status.status)
+        known.state = state_after(known.state, [said])
+        if known.state is not said:  # it cannot be: told by somebody who did not know of the word before
+            return
+        news.said.append((status.job_id, said, status.at_ns))
+        if said in _OVER:
+            news.over[status.job_id] = said
+
+
+def same_work(one: Job, other: Job) -> bool:
+    """Whether two records of a job differ at most in what is wanted of it now, and in the attempt."""
+    return all(value == job_to(other)[name] for name, value in job_to(one).items() if name not in _WISHES)

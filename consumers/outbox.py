@@ -1,17 +1,24 @@
 """What a worker says: pose events and status, on the partition number of the job."""
 
+import logging
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from consumers.broker import Partition, Producer
 from consumers.metrics import WorkerMetrics
-from consumers.streams import Stream, ranges
+from consumers.streams import PendingFrame, Stream, ranges
 from consumers.trace import AnswerTraces
 from schemas import BadMessage, JobStatus, PoseEvent, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.lifecycle import may_follow
 from schemas.topics import POSES, STATUS
 from schemas.traces import TRACEPARENT
 
+_log = logging.getLogger("posestream.consumers")
+
+_TOLD_KEPT = 1000
 _PASSED = "a newer frame was there"
 
 
@@ -32,6 +39,7 @@ class Outbox:
         self._producer = producer
         self._metrics = metrics
         self._traces = AnswerTraces()
+        self._told: deque[tuple[str, JobStatus, int]] = deque(maxlen=_TOLD_KEPT)
         self.now_ns = now_ns
 
     def event(self, event: PoseEvent, number: int) -> int:
@@ -42,8 +50,21 @@ class Outbox:
         return self._producer.send(Partition(POSES, number), event.job_id.encode(), value, headers, on_delivered)
 
     def job_status(self, stream: Stream, status: JobStatus, reason: str) -> None:
-        """The job changed its state."""
-        self._status(stream, StatusEvent(stream.job_id, "", StatusKind.JOB, self.now_ns(), status.value, reason))
+        """The job is in another state now, or in the same with news; not told where it cannot follow."""
+        if not may_follow(stream.state, status):
+            _log.info("job %s is %s: not told to be %s (%s)", stream.job_id, stream.state, status, reason)
+            return
+        stream.state = status
+        event = StatusEvent(stream.job_id, "", StatusKind.JOB, self.now_ns(), status.value, reason)
+        self._told.append((stream.job_id, status, event.at_ns))
+        self._status(stream, event)
+
+    def is_ours(self, job_id: str, status: JobStatus, at_ns: int) -> bool:
+        """Whether a state that was read in the topic is one that we told; asked once of each."""
+        with suppress(ValueError):
+            self._told.remove((job_id, status, at_ns))
+            return True
+        return False
 
     def object(self, stream: Stream, run_id: str, frames: SeqRange | None, reason: str) -> None:
         """An object cannot be used (no frames), or was not found in a frame."""
@@ -90,3 +111,14 @@ class Outbox:
     def _status(self, stream: Stream, status: StatusEvent) -> None:
         value = self._codec.encode(STATUS, status)
         self._producer.send(Partition(STATUS, stream.source.number), status.job_id.encode(), value)
+
+
+def tell_begun(outbox: Outbox, stream: Stream, head: PendingFrame) -> None:
+    """A job's frame is answered: told with each run, and where the job was told to be something else."""
+    new_run = head.run_id != stream.run_id
+    if stream.paused or stream.ended or not (new_run or stream.state not in (None, JobStatus.PROCESSING)):
+        return
+    if stream.state in (JobStatus.PENDING, JobStatus.COMPLETED):
+        outbox.job_status(stream, JobStatus.QUEUED, f"run {head.run_id} waits")
+    reason = f"run {head.run_id} started" if new_run else f"run {head.run_id} goes on at frame {head.seq}"
+    outbox.job_status(stream, JobStatus.PROCESSING, reason)

@@ -15,6 +15,8 @@ from consumers.broker import Broker, Partition, Position, Record
 from consumers.failpoints import Failpoints
 from consumers.gaps import GapWatch
 from consumers.handler import Handled, Refused
+from consumers.hearing import Hearing, Streams
+from consumers.heart import Heart
 from consumers.jobs import JobDirectory
 from consumers.metrics import WorkerMetrics
 from consumers.outbox import Outbox
@@ -24,7 +26,7 @@ from consumers.streams import PendingFrame, Stream, full_partitions
 from consumers.tracks import TrackStore
 from consumers.unread import Unread
 from estimators.base import Estimator
-from schemas import BadMessage, JobStatus, Overloaded
+from schemas import BadMessage, Overloaded
 from schemas.codec import Codec, FrameHeader
 from schemas.registry import RegistryUnavailable
 
@@ -32,7 +34,6 @@ _log = logging.getLogger("posestream.consumers")
 
 _TAKE_OVER_TIMEOUT_S = 30.0
 _LAST_WORDS_S = 1.0
-_REMOVED = "job removed"
 
 
 class PoseHandler:
@@ -47,6 +48,7 @@ class PoseHandler:
         clock: Seconds, monotonic.
         now_ns: Nanoseconds since the Unix epoch.
         executor: Runs the calls of estimators; threads of its own if None.
+        heart: Beats with every round; None for a worker that nobody looks after.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class PoseHandler:
         clock: Callable[[], float] = time.monotonic,
         now_ns: Callable[[], int] = time.time_ns,
         executor: Executor | None = None,
+        heart: Heart | None = None,
     ) -> None:
         self._codec, self._settings, self._metrics, self._clock = codec, settings, metrics, clock
         self._producer = broker.producer()
@@ -71,7 +74,11 @@ class PoseHandler:
         tools = Tools(codec, self._directory, self._outbox, self._opened, metrics, settings, self._refuse, clock)
         self._answerer = Answerer(tools, loader, executor)
         self._failpoints = Failpoints.from_environment()
-        self._streams: dict[tuple[Partition, str], Stream] = {}
+        self._streams: Streams = {}
+        self._hearing = Hearing(
+            settings.pool, self._directory, self._outbox, self._tracks, self._answerer, metrics, self._streams
+        )
+        self._heart = heart
         self._refused: list[Refused] = []
         self._full: frozenset[Partition] = frozenset()
 
@@ -80,10 +87,11 @@ class PoseHandler:
         news = self._directory.assign([partition.number for partition in committed])
         self._refused += news.refused
         for stream in self._tracks.restore(committed, self._is_ours):
-            stream.job = self._directory.job(stream.job_id)
-            self._streams[stream.source, stream.job_id] = stream
+            self._hearing.greet(stream)
             self._tracks.save(stream)
             _log.info("job %s goes on after %s/%d, epoch %d", stream.job_id, stream.run_id, stream.seq, stream.epoch)
+        for job in self._directory.jobs():
+            self._hearing.take_up(job)
         self._producer.flush(_TAKE_OVER_TIMEOUT_S)
         return {}
 
@@ -93,7 +101,7 @@ class PoseHandler:
             self._take(record)
         busy = flush = False
         try:
-            self._hear()
+            self._refused += self._hearing.listen()
             busy = self._answerer.work(list(self._streams.values()))
             flush = self._answerer.flush_wanted
             self._save_due()
@@ -103,6 +111,8 @@ class PoseHandler:
             self._metrics.overloads.inc()
         refused, self._refused = self._refused, []
         self._metrics.streams.set(len(self._streams))
+        if self._heart is not None:
+            self._heart.beat(self._streams.values())
         return Handled(refused, self._find_full(), busy, flush)
 
     def flush(self, timeout_s: float, *, wait: bool = True) -> Mapping[Partition, Position]:  # noqa: ARG002 - always
@@ -124,6 +134,7 @@ class PoseHandler:
     def committed(self, positions: Mapping[Partition, Position]) -> None:
         """The loop has committed these."""
         self._answerer.ages.committed(positions)
+        self._hearing.committed(positions)
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Say the last words about these partitions and forget them."""
@@ -146,6 +157,8 @@ class PoseHandler:
 
     def close(self) -> None:
         """Let go of the broker; what was not flushed is lost."""
+        if self._heart is not None:
+            self._heart.leave()
         self._answerer.close()
         self._tracks.close()
         self._directory.close()
@@ -170,12 +183,14 @@ class PoseHandler:
                 stream.unreadable.append(error.reason)
             return
         self._opened.take(record)
-        stream = self._stream(header.job_id, record.source)
+        stream = self._hearing.stream(header.job_id, record.source)
         self._metrics.received.labels(header.job_id).inc()
         if stream.repeats(header.run_id, header.seq):
             self._opened.done(record.source, record.offset)
             self._metrics.repeated.labels(header.job_id).inc()
             return
+        if header.run_id != stream.run_id:
+            stream.over = ""  # it is fed again
         missing = stream.take(PendingFrame(record, header.run_id, header.seq, self._clock()))
         if missing is not None:
             self._gaps.missing(stream, header.run_id, missing)
@@ -188,42 +203,10 @@ class PoseHandler:
             raise BadMessage(msg, "frame")
         return header
 
-    def _stream(self, job_id: str, source: Partition) -> Stream:
-        key = (source, job_id)
-        if key not in self._streams:
-            self._streams[key] = Stream(job_id, source, job=self._directory.job(job_id))
-        return self._streams[key]
-
     def _refuse(self, record: Record, error: BadMessage) -> None:
         self._metrics.dead_letters.labels(error.stage).inc()
         self._refused.append(Refused(record, error))
         self._opened.done(record.source, record.offset)
-
-    def _hear(self) -> None:
-        """Follow what the small topics say."""
-        news = self._directory.poll()
-        self._refused += news.refused
-        for stream in list(self._streams.values()):
-            if stream.job_id in news.changed:
-                self._answerer.release(stream)
-                known, stream.job = stream.job, self._directory.job(stream.job_id)
-                stream.ended = _REMOVED if known is not None and stream.job is None else ""
-            stream.over = news.over.get(stream.job_id, stream.over)
-            if stream.over == JobStatus.CANCELLED:
-                stream.ended = "job cancelled"
-            if stream.over or stream.ended == _REMOVED:
-                self._end(stream)
-
-    def _end(self, stream: Stream) -> None:
-        """The job is over: once nothing waits its track goes, and a later run starts afresh."""
-        if stream.ended:
-            self._answerer.drop(stream, stream.ended)
-        if not stream.pending:
-            self._tracks.end(stream)
-            self._answerer.release(stream)
-            del self._streams[stream.source, stream.job_id]
-            self._answerer.ages.forget_job(stream.source, stream.job_id)
-            self._metrics.forget(stream.job_id)
 
     def _save_due(self) -> None:
         """Send tracks whose events are delivered, each stream's at most so often."""

@@ -9,6 +9,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, start_http_server
 
 from consumers.broker import Broker, Partition
+from consumers.heart import BeatSender, Heart
 from consumers.kafka import KafkaBroker, KafkaSettings
 from consumers.loop import Loop, LoopSettings
 from consumers.metrics import WorkerMetrics
@@ -56,6 +57,9 @@ def run_worker(
     loader = _with_first(loader, settings.estimator)
     exactly_once = settings.delivery == "exactly_once"
     metrics = WorkerMetrics(registry or CollectorRegistry())
+    codec = Codec(settings.registry)
+    beats = BeatSender(settings.kafka) if broker is None else None
+    heart = Heart(settings.pool, codec, beats) if beats else None
     broker = broker or KafkaBroker(
         settings.kafka,
         KafkaSettings(
@@ -65,8 +69,7 @@ def run_worker(
             exactly_once=exactly_once,
         ),
     )
-    codec = Codec(settings.registry)
-    handler = PoseHandler(broker, codec, settings, metrics, loader)
+    handler = PoseHandler(broker, codec, settings, metrics, loader, heart=heart)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),
         topics=(frames_topic(settings.pool),),
@@ -88,6 +91,8 @@ def run_worker(
             Loop(broker, handler, loop_settings, on_lag=on_lag, on_commit=handler.committed).run(stop)
     finally:
         handler.close()
+        if beats:
+            beats.close()
 
 
 def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str], Estimator]:

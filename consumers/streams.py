@@ -7,7 +7,10 @@ from math import inf
 
 from consumers.broker import Partition, Record
 from consumers.clocks import CaptureClock
-from schemas import Estimate, Estimates, Job, SeqRange, Track
+from schemas import Estimate, Estimates, Job, JobStatus, SeqRange, Track, Wanted
+
+PARKED_FRAMES = 256
+"""Of a paused job, still encoded: about 40 MB of VGA. Its producer stops within a second."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,6 +58,9 @@ class Stream:
         unfound: Objects of which was said that they were not found, until they are or are asked for again.
         ended: Why its frames are not worked on any more; "" while they are.
         over: ``completed`` or ``cancelled`` once somebody said so; it ends when nothing waits.
+        state: What the job was told to be last, by us or others; None where nothing was heard.
+        answered: Frames answered by this worker.
+        done_offset: The last record of it that is done; -1 before the first.
         pending: Frames that wait, oldest first.
         passed: Frames that newer ones took the place of, since the last event.
         passed_behind: The same, but behind the frame that is worked on: they go with the event after its own.
@@ -82,6 +88,9 @@ class Stream:
     unfound: set[str] = field(default_factory=set[str])
     ended: str = ""
     over: str = ""
+    state: JobStatus | None = None
+    answered: int = 0
+    done_offset: int = -1
     pending: deque[PendingFrame] = field(default_factory=deque[PendingFrame])
     passed: list[PassedFrame] = field(default_factory=list[PassedFrame])
     passed_behind: list[PassedFrame] = field(default_factory=list[PassedFrame])
@@ -114,6 +123,11 @@ class Stream:
     def track(self) -> Track:
         """All that another worker needs to go on."""
         return Track(self.job_id, self.run_id, self.seq, self.epoch, self.prompt_offset, self.estimates)
+
+    @property
+    def paused(self) -> bool:
+        """Whether no more of its frames are begun for now."""
+        return self.job is not None and self.job.wanted is Wanted.PAUSE
 
     def take(self, frame: PendingFrame) -> SeqRange | None:
         """Queue a frame and return the frames missing just before it; call ``repeats`` first."""
@@ -167,8 +181,12 @@ def ranges(frames: list[PassedFrame]) -> list[tuple[str, SeqRange]]:
 
 
 def full_partitions(streams: Iterable[Stream], limit: int, before: frozenset[Partition]) -> frozenset[Partition]:
-    """Where so many frames wait; one that was full stays so until half is done, since each resume fetches anew."""
+    """Where so many frames wait; one that was full stays so until half is done, since each resume fetches anew.
+
+    Frames of a paused job do not count as long as they are few enough to be kept: its neighbours go on.
+    """
     waiting: Counter[Partition] = Counter()
     for stream in streams:
-        waiting[stream.source] += len(stream.pending)
+        if not (stream.paused and len(stream.pending) < PARKED_FRAMES):
+            waiting[stream.source] += len(stream.pending)
     return frozenset(place for place, count in waiting.items() if count >= (limit // 2 if place in before else limit))

@@ -22,6 +22,7 @@ from posestream.objects_commands import app as objects_app
 from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.progress import advance, progress_bar
 from posestream.stack.commands import app as stack_app
+from posestream.user_commands import app as user_app
 from posestream.weights_commands import app as weights_app
 from producers.settings import ProduceSettings
 from producers.sources.open import SOURCE_HELP, open_source
@@ -38,6 +39,7 @@ app.add_typer(stack_app, name="stack")
 app.add_typer(job_app, name="job")
 app.add_typer(objects_app, name="objects")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(user_app, name="user")
 app.add_typer(weights_app, name="weights")
 app.command()(record)
 app.command()(replay)

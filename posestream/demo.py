@@ -14,10 +14,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from consumers.book import JobBook
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
 from posestream.children import ChildFailed, Children
-from posestream.jobs import JobBook
 from posestream.stack import Addresses, NewerData, Stack, addresses_from_environment, console_progress
 from posestream.summary import Summary, accuracy_of, ages_ms, as_table, stages_ms
 from producers.service import new_run_id

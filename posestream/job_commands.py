@@ -6,15 +6,16 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from consumers.book import JobBook, NoSuchJob
 from consumers.kafka import KafkaBroker
 from estimators.references.keeping import objects_folder
-from posestream.jobs import JobBook
+from posestream.job_view import as_table, job_view
 from posestream.options import OPTION_HELP, VERSION_HELP, named_values
 from producers.sources.open import open_source
 from schemas import Job, JobObject, Mode
 from schemas.codec import Codec
+from schemas.job import MAX_RETRIES
 from schemas.topics import DEFAULT_PARTITIONS, specs
 
 app = typer.Typer(
@@ -57,6 +58,10 @@ def create(
     deadline_s: Annotated[
         float, typer.Option(help="mode bounded: frames published longer ago give way to newer ones, seconds")
     ] = 1.0,
+    priority: Annotated[int, typer.Option(help="higher first, where a worker is short of time")] = 0,
+    retries: Annotated[
+        int, typer.Option(min=0, max=MAX_RETRIES, help="how often it is tried again after it failed")
+    ] = 0,
     option: Annotated[list[str] | None, typer.Option(help=OPTION_HELP)] = None,
     kafka: Kafka = LOCAL_KAFKA,
     registry: Registry = LOCAL_REGISTRY,
@@ -66,14 +71,15 @@ def create(
     if not objects:
         msg = "expected at least one object: --object ID=MESH_FILE, or --source that knows some"
         raise typer.BadParameter(msg)
-    job = book(kafka, registry, pool).create(
-        _job(
-            *(job_id, objects, pool, estimator, mode),
-            options=named_values(option or []),
-            deadline_s=deadline_s,
-            estimator_version=version,
-        )
+    asked = _job(
+        *(job_id, objects, pool, estimator, mode),
+        options=named_values(option or []),
+        priority=priority,
+        retries=retries,
+        deadline_s=deadline_s,
+        estimator_version=version,
     )
+    job = book(kafka, registry, pool).create(asked)
     Console(stderr=True).print(
         f"job {job.id}: {len(job.objects)} object(s), pool {job.pool}, partition {job.partition}"
     )
@@ -81,22 +87,47 @@ def create(
 
 @app.command(name="list")
 def list_jobs(kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY, as_json: AsJson = False) -> None:
-    """List all jobs."""
-    jobs = sorted(book(kafka, registry).jobs().values(), key=lambda job: job.id)
+    """List all jobs: their states, how far they are and how fast they go."""
+    with book(kafka, registry).ledger() as ledger:
+        views = [job_view(ledger, job) for _, job in sorted(ledger.jobs.items())]
     if as_json:
-        typer.echo(json.dumps([_as_json(job) for job in jobs]))
-        return
-    table = Table("job", "pool", "partition", "estimator", "mode", "objects")
-    for job in jobs:
-        names = ", ".join(item.object_id for item in job.objects)
-        table.add_row(job.id, job.pool, str(job.partition), job.estimator, job.mode.value, names)
-    Console().print(table if jobs else "no job yet: posestream job create")
+        typer.echo(json.dumps(views))
+    else:
+        Console().print(as_table(views) if views else "no job yet: posestream job create")
 
 
 @app.command()
 def show(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
-    """Print a job as JSON."""
-    typer.echo(json.dumps(_as_json(book(kafka, registry).job(job_id)), indent=2))
+    """Print a job, its state and its progress as JSON."""
+    with book(kafka, registry).ledger() as ledger:
+        if job_id not in ledger.jobs:
+            msg = f"job {job_id}: expected one of {', '.join(sorted(ledger.jobs)) or '(no job yet)'}"
+            raise NoSuchJob(msg)
+        typer.echo(json.dumps(job_view(ledger, ledger.jobs[job_id]), indent=2))
+
+
+@app.command()
+def pause(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """Begin no more frames of a job; its track is kept, and its producer waits."""
+    book(kafka, registry).pause(job_id)
+
+
+@app.command()
+def resume(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """Go on with a paused job, from its track."""
+    book(kafka, registry).resume(job_id)
+
+
+@app.command()
+def cancel(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """End a job for good: frames that wait are skipped, its producer ends; its results stay."""
+    book(kafka, registry).cancel(job_id)
+
+
+@app.command()
+def retry(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
+    """Try a failed job again, with the frames that come from now on."""
+    book(kafka, registry).retry(job_id)
 
 
 @app.command()
@@ -127,14 +158,3 @@ def _object(text: str) -> JobObject:
     except ValueError as error:
         msg = f"{text!r}: {error}"
         raise typer.BadParameter(msg) from error
-
-
-def _as_json(job: Job) -> dict[str, Any]:
-    same = {
-        name: getattr(job, name)
-        for name in ("id", "pool", "estimator", "estimator_version", "mode", "partition", "priority", "deadline_s")
-    }
-    objects = [
-        {name: getattr(item, name) for name in ("object_id", "model_uri", "model_unit_m")} for item in job.objects
-    ]
-    return same | {"objects": objects, "options": dict(job.options)}

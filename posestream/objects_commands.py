@@ -34,14 +34,21 @@ def add(
     size: Annotated[
         str | None, typer.Option(help="X,Y,Z in metres of what stands in the middle of the board, Z upwards")
     ] = None,
-    board: Paper = "a4",
-    tag_mm: Annotated[float | None, typer.Option(help="side of a tag as it was printed, measured")] = None,
+    board: Annotated[
+        str,
+        typer.Option(
+            help="in the photos: the paper that objects board was printed on, or a board of yours, "
+            "grid:COLSxROWS:TAG_MM:GAP_MM or charuco:COLSxROWS:SQUARE_MM:MARKER_MM, with :DICTIONARY behind it"
+        ),
+    ] = "a4",
+    tag_mm: Annotated[float | None, typer.Option(help="side of a printed board's tag, measured")] = None,
     intrinsics: Annotated[str | None, typer.Option(help="fx,fy,cx,cy in pixels; default: from the board")] = None,
 ) -> None:
     """Read and check an object's photos and keep them, with a contact sheet to look at."""
     from estimators.references.board_photos import is_bare, with_board
     from estimators.references.keeping import keep, objects_folder
     from estimators.references.layout import load_references
+    from estimators.references.target import target_of
 
     try:
         check_id("object", name)
@@ -49,7 +56,7 @@ def add(
         raise typer.BadParameter(str(error)) from error
     if is_bare(references):
         camera = None if intrinsics is None else _camera(intrinsics)
-        made = with_board(references, Board.of(board), _numbers(size or "", 3, "--size"), tag_mm, camera)
+        made = with_board(references, target_of(board, tag_mm), _numbers(size or "", 3, "--size"), camera)
     else:
         made = load_references(f"{references}" + ("" if number is None else f"?object={number}"), unit)
     sheet = keep(made, objects_folder() / name)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from posestream.jobs import JobBook, JobExists
+from consumers.book import JobBook, JobExists
 from schemas import Job, Mode, PosestreamError
 
 

@@ -42,6 +42,11 @@ class Pacer:
         self._number += 1
         return self._wait(max(0.0, due_s - now_s))
 
+    def shift(self, seconds: float) -> None:
+        """The pictures after a pause are due so much later."""
+        if self._began is not None:
+            self._began = (self._began[0] + seconds, self._began[1])
+
     def stopped(self) -> bool:
         """Whether everything stops; does not wait."""
         return self._wait(0.0)

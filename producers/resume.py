@@ -11,11 +11,8 @@ from confluent_kafka import Message
 from producers.tail import TailReader
 from schemas import BadMessage, Job, JobStatus, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.event import END_OF_STREAM, START_OF_STREAM
 from schemas.topics import STATUS, frames_topic
-
-START_OF_STREAM = "start of stream: "
-"""Followed by the source's name: a run is only gone on with from the source that it started with."""
-END_OF_STREAM = "end of stream"
 
 _CLOCKS_MS = 60_000  # how far the clocks of two machines that publish may be apart
 

@@ -4,7 +4,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Event
@@ -13,22 +13,26 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from producers.client import JobClient
 from producers.headroom import Headroom
+from producers.heart import ProducerHeart
 from producers.metrics import ProducerMetrics
 from producers.pacing import Pacer
 from producers.publish import Counts, FramePublisher
-from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
+from producers.resume import unfinished_run
 from producers.run import Run
 from producers.settings import ProduceSettings
 from producers.sources.base import LiveSource, Notice, Source, SourceError
-from schemas import Frame, Job, Mode, PosestreamError, SeqRange, StatusEvent
+from producers.wishes import JobCancelled, Wishes
+from schemas import Frame, Heartbeat, Job, Mode, PosestreamError, SeqRange, StatusEvent
 from schemas.codec import Codec
+from schemas.event import END_OF_STREAM, START_OF_STREAM
 from schemas.images import FrameEncoding
-from schemas.topics import STATUS, frames_topic
+from schemas.topics import HEARTBEATS, STATUS, frames_topic
 
 _log = logging.getLogger("posestream.producers")
 
 _SETTLE_S = 300.0
 _SETTLE_STOPPED_S = 10.0
+_LAST_BEAT_S = 1.0
 
 
 class IncompleteRun(PosestreamError):
@@ -84,6 +88,7 @@ def produce(
     Raises:
         BrokerSilent: No answer from Kafka at the start.
         DeliveryError: Kafka did not take what must not be lost; the next start goes on from there.
+        JobCancelled: The job was cancelled or removed meanwhile.
         IncompleteRun: Mode ``all``, and the run ended without some frames.
         SourceError: The source failed; what was read before is delivered and the run may go on.
     """
@@ -92,16 +97,29 @@ def produce(
     run_id, first_seq = _place(settings, codec, job, source)
     codec.prepare(frames_topic(job.pool), Frame)
     codec.prepare(STATUS, StatusEvent)  # it must be able to tell what it drops while the registry is away
-    publisher = _publisher(settings, codec, job, run_id, source, metrics, stop)
-    run = Run(job, run_id, first_seq, source, publisher, Pacer(settings.rate, stop.wait))
-    with _served(metrics.registry, settings.metrics_port), _headroom(settings.kafka, job, stop) as wait_for_workers:
+    codec.prepare(HEARTBEATS, Heartbeat)
+    client, pacer = JobClient(settings.kafka, job), Pacer(settings.rate, stop.wait)
+    publisher = _publisher(settings, codec, job, run_id, source, metrics, stop, client)
+    run = Run(job, run_id, first_seq, source, publisher, pacer)
+    heart = ProducerHeart(client, codec, job, run_id, source.frame_count)
+    with (
+        _served(metrics.registry, settings.metrics_port),
+        _headroom(settings.kafka, job, stop) as wait_for_workers,
+        closing(Wishes(settings.kafka, codec, job, stop.wait)) as wishes,
+    ):
         if first_seq == 0:  # before the first frame: a start after a crash looks for it
             publisher.tell(START_OF_STREAM + source.name, None, _SETTLE_STOPPED_S)
+
+        def serve() -> None:
+            publisher.serve()
+            heart.beat(run.next_seq)
 
         def on_frame() -> None:
             metrics.follow(publisher.counts)
             on_progress(run.next_seq, source.frame_count)
-            wait_for_workers(publisher.counts, publisher.serve)
+            heart.beat(run.next_seq)
+            wait_for_workers(publisher.counts, serve)
+            pacer.shift(wishes.heed(serve))
 
         began_s = time.monotonic()
         try:
@@ -109,6 +127,8 @@ def produce(
         finally:
             if isinstance(source, LiveSource):
                 source.close()
+            heart.leave()
+            client.flush(_LAST_BEAT_S)
         metrics.follow(publisher.counts)
     report = _report(publisher.counts, run_id, first_seq, time.monotonic() - began_s, ended=ended)
     if ended and job.mode is Mode.ALL and report.dropped:
@@ -136,6 +156,9 @@ def _played(
     except SourceError as error:
         publisher.note(f"source failed: {error}")
         publisher.settle(_SETTLE_S)
+        raise
+    except JobCancelled:
+        publisher.settle(_SETTLE_STOPPED_S)
         raise
     if ended and run.next_seq > 0:
         publisher.tell(END_OF_STREAM, SeqRange(0, run.next_seq - 1), _SETTLE_S)
@@ -169,9 +192,10 @@ def _publisher(
     source: Source,
     metrics: ProducerMetrics,
     stop: Event,
+    client: JobClient,
 ) -> FramePublisher:
     return FramePublisher(
-        JobClient(settings.kafka, job),
+        client,
         codec,
         job,
         run_id,

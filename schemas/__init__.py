@@ -4,7 +4,8 @@ from schemas.errors import BadJob, BadMessage, Overloaded, PosestreamError, Trac
 from schemas.event import Box, PoseEvent, Prompt, SeqRange, StatusEvent, StatusKind
 from schemas.frame import Frame
 from schemas.geometry import Camera, Pose
-from schemas.job import ContinuousSymmetry, Job, JobObject, JobStatus, Mode, Symmetries
+from schemas.heartbeat import Heartbeat, JobProgress, MemberKind
+from schemas.job import ContinuousSymmetry, Job, JobObject, JobStatus, Mode, Symmetries, Wanted
 from schemas.track import Estimate, Estimates, State, Track
 
 __all__ = [
@@ -16,9 +17,12 @@ __all__ = [
     "Estimate",
     "Estimates",
     "Frame",
+    "Heartbeat",
     "Job",
     "JobObject",
+    "JobProgress",
     "JobStatus",
+    "MemberKind",
     "Mode",
     "Overloaded",
     "Pose",
@@ -32,4 +36,5 @@ __all__ = [
     "Symmetries",
     "Track",
     "TrackLost",
+    "Wanted",
 ]

@@ -18,6 +18,7 @@ import fastavro
 from schemas.errors import BadMessage, PosestreamError
 from schemas.event import PoseEvent, Prompt, StatusEvent
 from schemas.frame import Frame
+from schemas.heartbeat import Heartbeat
 from schemas.images import FrameEncoding
 from schemas.job import Job
 from schemas.pictures import EncodedPictures, encoded
@@ -28,8 +29,8 @@ from schemas.registry import Registry
 from schemas.topics import MESSAGE_LIMIT_BYTES
 from schemas.track import Track
 
-Word = Frame | PoseEvent | Track | Job | StatusEvent | Prompt
-T = TypeVar("T", Frame, PoseEvent, Track, Job, StatusEvent, Prompt)
+Word = Frame | PoseEvent | Track | Job | StatusEvent | Prompt | Heartbeat
+T = TypeVar("T", Frame, PoseEvent, Track, Job, StatusEvent, Prompt, Heartbeat)
 
 _HEADER = struct.Struct(">bI")  # magic byte 0, schema id
 
@@ -50,6 +51,7 @@ _KINDS: dict[type[Any], _Kind] = {
     Job: _Kind("job", control.job_to, control.job_from),
     StatusEvent: _Kind("status_event", control.status_to, control.status_from),
     Prompt: _Kind("prompt", control.prompt_to, control.prompt_from),
+    Heartbeat: _Kind("heartbeat", control.beat_to, control.beat_from),
 }
 
 

@@ -90,6 +90,12 @@ class StatusKind(StrEnum):
     """One object cannot be used, or was not found in a frame where it was asked for; the others go on."""
 
 
+START_OF_STREAM = "start of stream: "
+"""Reason of kind ``stream``, followed by the source's name: a run is only gone on with from the same source."""
+END_OF_STREAM = "end of stream"
+"""Reason of kind ``stream``, with all frames of the run."""
+
+
 @dataclass(frozen=True, slots=True)
 class StatusEvent:
     """Something that happened to a job, for people and programs that watch it.

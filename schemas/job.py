@@ -8,6 +8,8 @@ from math import inf
 
 from schemas.arrays import Array, checked_finite
 
+MAX_RETRIES = 100
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
@@ -32,6 +34,16 @@ class JobStatus(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class Wanted(StrEnum):
+    """What people want of a job; its state says what came of that."""
+
+    RUN = "run"
+    PAUSE = "pause"
+    """No frame is begun; the track is kept, and resuming goes on with it."""
+    CANCEL = "cancel"
+    """It ends for good: its track goes and its frames are skipped."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +121,9 @@ class Job:
         deadline_s: Mode ``bounded``: a frame that was published longer ago is skipped where a newer one waits.
         estimator_version: Of the estimator that must answer, or the beginning (8 characters or more) of its weights'
             digest; any where empty. A worker that has another fails the job.
+        wanted: What people want of it now.
+        retries: How often it is tried again after it failed.
+        attempt: Which try this is, from 0.
     """
 
     id: str
@@ -121,6 +136,9 @@ class Job:
     options: Mapping[str, str] = field(default_factory=dict[str, str])
     deadline_s: float = 1.0
     estimator_version: str = ""
+    wanted: Wanted = Wanted.RUN
+    retries: int = 0
+    attempt: int = 0
 
     def __post_init__(self) -> None:
         check_id("job id", self.id)
@@ -130,6 +148,10 @@ class Job:
             raise ValueError(msg)
         if not 0 < self.deadline_s < inf:
             msg = f"job {self.id}: expected a deadline above 0 s, got {self.deadline_s}"
+            raise ValueError(msg)
+        if not (0 <= self.retries <= MAX_RETRIES and self.attempt >= 0):
+            came = f"{self.retries}, {self.attempt}"
+            msg = f"job {self.id}: expected 0 to {MAX_RETRIES} retries and an attempt >= 0, got {came}"
             raise ValueError(msg)
         names = [item.object_id for item in self.objects]
         if len(set(names)) != len(names):

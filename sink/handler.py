@@ -4,7 +4,6 @@ import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
 
 from consumers.broker import Partition, Position, Record
 from consumers.handler import Handled, Refused
@@ -16,8 +15,9 @@ from schemas.topics import JOBS, POSES, STATUS
 from sink.behind import BACK_OFF_S, WriteBehind, Writer
 from sink.metrics import SinkMetrics
 from sink.rows import RecordPlace, check_job, event_rows, status_row
-from sink.store import Batch, JobChange
-from sink.trace import RowTraces, Unstored
+from sink.store import JobChange
+from sink.trace import RowTraces
+from sink.waiting import Waiting, count, merged
 
 _log = logging.getLogger("posestream.sink")
 
@@ -25,15 +25,6 @@ TOPICS = (POSES, STATUS, JOBS)
 _MAX_WAITING = 5000  # records held while Postgres is away; then the loop pauses their partitions
 _WRITE_AT = 1000  # records that are written at once rather than when it is due; so many may wait behind a batch
 _ASSIGN_BUDGET_S = 60.0  # must stay well under max.poll.interval.ms
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """What was taken from one partition and is not known to be written."""
-
-    batch: Batch = field(default_factory=Batch)
-    next_offset: int = 0
-    unstored: Unstored = field(default_factory=Unstored)
 
 
 class SinkHandler:
@@ -73,8 +64,9 @@ class SinkHandler:
         self._topic_ids: Mapping[str, str] = {}
         self._traces = RowTraces(metrics)
         self._behind = WriteBehind(store, clock, executor)
-        self._writing: dict[Partition, _Waiting] = {}  # the batch that was begun last, until it is written
-        self._waiting: dict[Partition, _Waiting] = {}
+        self._writing: dict[Partition, Waiting] = {}  # the batch that was begun last, until it is written
+        self._waiting: dict[Partition, Waiting] = {}
+        self._written: dict[Partition, Position] = {}  # to be told at the next flush
         self._unread = Unread()
 
     def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
@@ -95,14 +87,16 @@ class SinkHandler:
         Raises:
             Overloaded: Too many wait for Postgres.
         """
-        held = _count(self._waiting)
-        if records and held + _count(self._writing) >= _MAX_WAITING:
-            reason = f"{held + _count(self._writing)} records wait for the database"
+        if self._behind.ended:
+            self._settle_quietly()
+        held = count(self._waiting)
+        if records and held + count(self._writing) >= _MAX_WAITING:
+            reason = f"{held + count(self._writing)} records wait for the database"
             raise Overloaded(reason)
         refused: list[Refused] = []
         for record in self._unread.with_new(records):
             source = record.source
-            waiting = self._waiting.get(source) or _Waiting()
+            waiting = self._waiting.get(source) or Waiting()
             try:
                 self._take(record, waiting)
             except RegistryUnavailable as error:
@@ -127,20 +121,24 @@ class SinkHandler:
             Overloaded: Postgres does not answer; it is tried again after a growing time.
         """
         deadline_s = self._clock() + timeout_s
-        positions: dict[Partition, Position] = {}
         while self._writing or self._waiting or self._behind.under_way:
             if not self._behind.under_way:
-                if not self._writing:
-                    self._writing, self._waiting = self._waiting, {}
-                self._behind.begin(self._merged(self._writing))
+                self._begin()
                 if not wait:
                     break
-            elif not (wait or self._behind.ended or _count(self._waiting) >= _WRITE_AT):
+            elif not (wait or self._behind.ended or count(self._waiting) >= _WRITE_AT):
                 break
-            positions |= self._settle(max(0.0, deadline_s - self._clock()))
-        return positions
+            self._settle(max(0.0, deadline_s - self._clock()))
+        written, self._written = self._written, {}
+        return written
 
-    def _settle(self, timeout_s: float) -> Mapping[Partition, Position]:
+    def _begin(self) -> None:
+        """What failed before first, else what waits."""
+        if not self._writing:
+            self._writing, self._waiting = self._waiting, {}
+        self._behind.begin(merged(self._writing, self._topic_ids))
+
+    def _settle(self, timeout_s: float) -> None:
         try:
             done = self._behind.settle(timeout_s)
         except Overloaded:
@@ -152,9 +150,15 @@ class SinkHandler:
         self._metrics.statuses.inc(done.written.statuses)
         for waiting in self._writing.values():
             self._traces.committed(waiting.unstored, done.committed_ns)
-        positions = {partition: Position(waiting.next_offset) for partition, waiting in self._writing.items()}
+        self._written |= {partition: Position(waiting.next_offset) for partition, waiting in self._writing.items()}
         self._writing = {}
-        return positions
+
+    def _settle_quietly(self) -> None:
+        """Count what was written as soon as it is; where it failed, the next flush begins it again."""
+        try:
+            self._settle(0.0)
+        except Overloaded as error:
+            _log.warning("not written yet: %s", error)
 
     def revoked(self, partitions: Collection[Partition]) -> None:
         """Drop what was not written: the next owner starts from the offsets in the database.
@@ -165,6 +169,7 @@ class SinkHandler:
         for partition in partitions:
             self._waiting.pop(partition, None)
             self._writing.pop(partition, None)
+            self._written.pop(partition, None)
         self._unread.forget(partitions)
 
     def lost(self, partitions: Collection[Partition]) -> None:
@@ -180,7 +185,7 @@ class SinkHandler:
         """Wait for what is under way; the loop must have ended."""
         self._behind.close()
 
-    def _take(self, record: Record, waiting: _Waiting) -> None:
+    def _take(self, record: Record, waiting: Waiting) -> None:
         batch = waiting.batch
         if record.topic == JOBS:
             batch.jobs.append(self._job_change(record))
@@ -209,16 +214,6 @@ class SinkHandler:
             reason = f"key: expected a job id in UTF-8, got {record.key!r}"
             raise BadMessage(reason) from error
 
-    def _merged(self, parts: Mapping[Partition, _Waiting]) -> Batch:
-        merged = Batch()
-        for partition, waiting in parts.items():
-            merged.events += waiting.batch.events
-            merged.statuses += waiting.batch.statuses
-            merged.jobs += waiting.batch.jobs
-            topic_id = self._topic_ids[partition.topic]
-            merged.offsets.append(RecordPlace(topic_id, partition.topic, partition.number, waiting.next_offset))
-        return merged
-
     def _offsets_with_patience(self) -> Mapping[tuple[str, int], int]:
         deadline_s = self._clock() + _ASSIGN_BUDGET_S
         attempt = 0
@@ -231,7 +226,3 @@ class SinkHandler:
                 _log.warning("offsets not read yet: %s", error)
             self._sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
             attempt += 1
-
-
-def _count(parts: Mapping[Partition, _Waiting]) -> int:
-    return sum(len(waiting.batch) for waiting in parts.values())

@@ -8,21 +8,30 @@ from functools import partial
 
 import uvicorn
 from prometheus_client import CollectorRegistry
+from sqlalchemy import Engine
 
 from consumers.kafka import KafkaBroker
 from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
-from schemas.topics import JOBS, POSES, STATUS, specs
+from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
+from sink.api.services import Services
+from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
 from sink.handler import TOPICS, SinkHandler
+from sink.jobs import job_book
 from sink.metrics import SinkMetrics
-from sink.notifier.app import make_app
+from sink.notifier.app import make_notifier
+from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
+from sink.people.accounts import FIRST_ADMIN
+from sink.people.secret import signing_secret
 from sink.queries import Queries
 from sink.settings import SinkSettings
 from sink.store import Store
 from sink.topic_ids import topic_ids
+from sink.watchman import watch
+from sink.web import make_web
 
 _log = logging.getLogger("posestream.sink")
 
@@ -53,7 +62,7 @@ def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[
             if not migrate_when_up(engine, stop):
                 return
             KafkaBroker(settings.kafka).ensure_topics([one for one in specs(()) if _ours(one.name)])
-            _Sink(settings, stop).run(listener, Store(engine), Queries(engine), on_ready)
+            _Sink(settings, stop, engine).run(listener, Store(engine), Queries(engine), on_ready)
         finally:
             engine.dispose()
 
@@ -61,8 +70,9 @@ def run_sink(settings: SinkSettings, stop: threading.Event, on_ready: Callable[[
 class _Sink:
     """The threads of one sink; the first failure ends all of them."""
 
-    def __init__(self, settings: SinkSettings, stop: threading.Event) -> None:
+    def __init__(self, settings: SinkSettings, stop: threading.Event, engine: Engine) -> None:
         self._settings = settings
+        self._engine = engine
         self._asked = stop
         self._over = threading.Event()
         self._hearing = threading.Event()
@@ -72,12 +82,12 @@ class _Sink:
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        hosts = own_hosts(host, port)
-        app = make_app(self._settings.kafka, self._codec, queries, self._metrics, hosts, self._hearing, self._fail)
-        server = uvicorn.Server(_server_config(app))
+        server = uvicorn.Server(_server_config(self._web(queries, own_hosts(host, port))))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
-            threads.append(threading.Thread(target=self._guarded, args=(partial(self._store, store),), name="sink"))
+            watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
+            for work, name in ((partial(self._store, store), "sink"), (watching, "watchman")):
+                threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
         for thread in threads:
             thread.start()
         self._wait(server, f"http://{host}:{port}/", on_ready)
@@ -90,6 +100,17 @@ class _Sink:
         if not self._asked.is_set():
             msg = "the sink ended without being asked to; its log says why"
             raise RuntimeError(msg)
+
+    def _web(self, queries: Queries, hosts: frozenset[str]) -> object:
+        settings, codec = self._settings, self._codec
+        services = _services(settings, self._engine, queries, codec)
+        entrance = None
+        if services.has_accounts:
+            people = (services.sessions, services.ownership, services.tickets, services.audit)
+            entrance = Entrance(*people, services.per_address)
+        feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
+        routes, lifespan = make_notifier(*feeding, services.ownership.readable, entrance)
+        return make_web(services, routes, lifespan, hosts, settings.hosts(), settings.folders())
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
         told = False
@@ -110,7 +131,8 @@ class _Sink:
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
         try:
-            loop.run(self._over)
+            with quick_switches():
+                loop.run(self._over)
         finally:
             handler.close()
 
@@ -125,6 +147,15 @@ class _Sink:
     def _fail(self, error: BaseException) -> None:
         self._failure = self._failure or error
         self._over.set()
+
+
+def _services(settings: SinkSettings, engine: Engine, queries: Queries, codec: Codec) -> Services:
+    """With accounts: the secret is read, and the first admin is made."""
+    secret = signing_secret(settings.secret_file) if settings.accounts else None
+    made = Services(engine, queries, partial(job_book, settings.kafka, codec), secret, settings.jobs_per_user)
+    if made.has_accounts and made.accounts.make_first_admin():
+        _log.warning("the account %s was made; to log in: posestream user set-password %s", *[FIRST_ADMIN] * 2)
+    return made
 
 
 def _server_config(app: object) -> uvicorn.Config:
@@ -158,7 +189,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _ours(topic: str) -> bool:
-    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS)
+    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS, HEARTBEATS)
 
 
 def _lag(loop: Loop, topic: str) -> float:

@@ -1,8 +1,10 @@
 """What the sink's process is told: each field is an option and ``POSESTREAM_<FIELD>``."""
 
 import ipaddress
+from pathlib import Path
+from typing import Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -17,8 +19,15 @@ class SinkSettings(BaseSettings):
         "postgresql://postgres@127.0.0.1:5432/posestream", description="Postgres >= 15, postgresql://user:pw@host/name"
     )
     group: str = Field("sink", min_length=1, description="consumer group; processes of one group share the work")
-    host: str = Field("127.0.0.1", description="address of page, websocket and HTTP; loopback, there are no accounts")
+    host: str = Field("127.0.0.1", description="address of page, websocket and HTTP; other than loopback: --accounts")
     port: int = Field(8080, ge=0, le=65535, description="its port; 0 takes a free one")
+    accounts: bool = Field(False, description="people and programs must say who they are; posestream user adds them")
+    secret_file: Path | None = Field(
+        None, description="file with the secret that signs tokens, 32 bytes or more; default: $POSESTREAM_SECRET"
+    )
+    public: str = Field("", description="name:port,... that this service is reached by, where that is not --host")
+    model_folders: str = Field("", description="folder,... below which users may name meshes; empty: none")
+    jobs_per_user: int = Field(100, ge=0, description="jobs of a user who is no admin, at most")
     write: bool = Field(True, description="store events; without, only page, websocket and HTTP")
     flush_s: float = Field(0.2, gt=0, le=10, description="how often rows are written, at least")
     dead_letter_limit: int = Field(
@@ -27,8 +36,26 @@ class SinkSettings(BaseSettings):
 
     @field_validator("host")
     @classmethod
-    def _loopback_only(cls, value: str) -> str:
-        if value != "localhost" and not ipaddress.ip_address(value).is_loopback:
-            msg = f"host: expected a loopback address, since this service has no accounts, got {value}"
-            raise ValueError(msg)
+    def _an_address(cls, value: str) -> str:
+        if value != "localhost":
+            ipaddress.ip_address(value)
         return value
+
+    @model_validator(mode="after")
+    def _accounts_beyond_loopback(self) -> Self:
+        loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
+        if not (loopback or self.accounts):
+            msg = f"host: expected a loopback address, since this service has no --accounts, got {self.host}"
+            raise ValueError(msg)
+        if not (loopback or self.public):
+            msg = f"public: expected the name:port by which {self.host} is reached, got none"
+            raise ValueError(msg)
+        return self
+
+    def hosts(self) -> frozenset[str]:
+        """What ``Host`` and ``Origin`` may name beside the address itself."""
+        return frozenset(name.strip().lower() for name in self.public.split(",") if name.strip())
+
+    def folders(self) -> list[Path]:
+        """Of models."""
+        return [Path(name.strip()) for name in self.model_folders.split(",") if name.strip()]

@@ -228,16 +228,13 @@ def _newer(place: RecordPlace) -> ColumnElement[bool]:
 
 
 def _write_offsets(connection: Connection, places: Sequence[RecordPlace]) -> None:
-    if not places:
-        return
-    rows = [
-        {"topic_id": one.topic_id, "topic": one.topic, "partition": one.partition, "next_offset": one.offset}
-        for one in sorted(places, key=lambda one: (one.topic_id, one.topic, one.partition))
-    ]
-    statement = insert(SinkOffsetRow).values(rows)
-    risen = func.greatest(SinkOffsetRow.next_offset, statement.excluded.next_offset)
-    connection.execute(
-        statement.on_conflict_do_update(
-            index_elements=["topic_id", "topic", "partition"], set_={"next_offset": risen, "updated_at": func.now()}
+    if places:
+        ordered = sorted((one.topic_id, one.topic, one.partition, one.offset) for one in places)
+        # as arrays: SQLAlchemy would compile a statement of its own for every count of partitions
+        _cursor(connection).execute(
+            "INSERT INTO sink_offsets AS known (topic_id, topic, partition, next_offset) "
+            "SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::bigint[]) "
+            "ON CONFLICT (topic_id, topic, partition) DO UPDATE "
+            "SET next_offset = greatest(known.next_offset, excluded.next_offset), updated_at = now()",
+            [list(column) for column in zip(*ordered, strict=True)],
         )
-    )

@@ -1,16 +1,12 @@
-"""Looking for an object anew where there is no depth: elsewhere, turned another way, or about its axis."""
-
-from dataclasses import replace
+"""Looking for an object anew where there is no depth: elsewhere, or turned another way."""
 
 import numpy as np
 
 from estimators.geometric.cloud import narrowed
 from estimators.geometric.find_by_picture import places_like, turned_to
 from estimators.geometric.fit import Fit
-from estimators.geometric.memory import Memory
 from estimators.geometric.picture_search import LEAST_ODDS, PART_ODDS, SCORE, Found, PictureSearch
 from estimators.geometric.placement import Placement
-from estimators.geometric.sweep import STEPS, about
 from schemas import Pose
 
 # how far it may have turned and moved across the view since it was trusted: at once, and a frame
@@ -24,8 +20,6 @@ _FAR_ODDS, _FAR_SCORE, _SEEN_ODDS, _NEAR_DIAMETERS, _NEAR_M = 0.6, 0.4, 0.2, 0.5
 _NARROWER = ((24, 4, np.radians(18.0), 0.012), (12, 8, np.radians(10.0), 0.008), (8, 8, np.radians(5.0), 0.005))
 _MOST_FITTED = 4
 _CLEARLY, _LIKELIER = 8.0, 15.0  # of the logarithm of odds
-_SWEEP_EVERY, _SWEEP_MEMORY, _SWEEP_SLIP = 2, 0.75, 1
-_SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_MOST, _SWEEP_SLACK = 6.0, 3.0, 6.0, 0.03  # of the same; the last of the score
 
 
 def looked_for(search: PictureSearch, found: Found | None) -> tuple[Found, bool] | None:
@@ -101,25 +95,3 @@ def turned_thoroughly(search: PictureSearch, at: Placement) -> Fit | None:
     here = search.about(at.t, _NEAR_M)
     tried = [Placement(turned_to(R, at.t), at.t) for R in search.model.views.rotations]
     return here.fitted(narrowed(tried, here.odds, _NARROWER, _MOST_FITTED))
-
-
-def turned_about_axis(search: PictureSearch, memory: Memory, found: Found) -> tuple[Found, Memory]:
-    """The fit, turned about the axis of near-symmetry where frames in a row speak for another turn."""
-    model, at = search.model, found.fit.placement
-    if not model.parts.turns or model.wheel is None or memory.frames % _SWEEP_EVERY:
-        return found, memory
-    turned = [at.after(*about(model.wheel.axis, 2 * np.pi * k / STEPS)) for k in range(STEPS)]
-    merits = search.odds(turned)
-    # while nothing shows the turn the pose slips about the axis: what was gathered belongs to a turn nearby by now
-    slipped = np.max([np.roll(memory.turns, shift) for shift in range(-_SWEEP_SLIP, _SWEEP_SLIP + 1)], axis=0)
-    turns = _SWEEP_MEMORY * slipped + np.clip(merits - merits[0], -_SWEEP_MOST, _SWEEP_MOST)
-    best = int(np.argmax(2 * turns + np.roll(turns, 1) + np.roll(turns, -1)))
-    if turns[best] > _SWEEP_GATHERED and merits[best] - merits[0] > _SWEEP_NOW:
-        fitted = search.fit(turned[best])
-        other = None if fitted is None else search.judged(fitted)
-        likelier = other is not None and search.odds([other.fit.placement])[0] > merits[0] + _SWEEP_NOW
-        if other is not None and likelier and other.score > found.score - _SWEEP_SLACK:
-            turns = np.roll(turns, -best) - turns[best]
-            return other, replace(memory, turns=turns.astype(np.float32))
-        turns = np.minimum(turns, 0.0)  # a second look says no: gather anew
-    return found, replace(memory, turns=turns.astype(np.float32))

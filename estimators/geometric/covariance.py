@@ -1,6 +1,6 @@
 """How far a pose may be off, from the information of its last step."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,11 +24,13 @@ class Information:
         whole: (6, 6) float64, lower half.
         by_depth: (6, 6) float64, lower half, the share of depth in it.
         depth_pull: (6,) float64, where depth alone would pull the pose.
+        by_texture: (6, 6) float64, lower half, the share of the mesh's texture where there is no depth.
     """
 
     whole: Array
     by_depth: Array
     depth_pull: Array
+    by_texture: Array = field(default_factory=lambda: np.zeros((6, 6)))
 
     @property
     def symmetric(self) -> Array:

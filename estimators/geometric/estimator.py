@@ -15,7 +15,7 @@ from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import register
 from estimators.geometric.track import follow
-from estimators.geometric.unmasked import find_unmasked
+from estimators.geometric.unmasked import find_in_box, find_unmasked, is_box
 from estimators.geometric.warm import warm_up, warm_up_by_picture
 from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
@@ -46,7 +46,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "4"
+    version = "5"
     weights_digest = ""
     side_by_side = True
 
@@ -161,8 +161,10 @@ class GeometricEstimator:
     def _find(self, model: ObjectModel, frame: Frame, images: FrameImages) -> Estimate:
         mask = (frame.masks or {}).get(model.item.object_id)
         images = images.used(depth=model.parts.depth)
-        found = None if mask is None or fills_frame(mask) else register(model, mask, images, self._renderer)
-        return first_estimate(model, found, frame)
+        if mask is None or fills_frame(mask):
+            return first_estimate(model, None, frame)
+        by = find_in_box if images.sees_depth and is_box(mask) else register
+        return first_estimate(model, by(model, mask, images, self._renderer), frame)
 
 
 def _searched_long_ago(lost: Estimate, frame: Frame) -> bool:

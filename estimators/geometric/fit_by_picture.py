@@ -16,8 +16,8 @@ from estimators.geometric.model import ObjectModel
 from estimators.geometric.picture_score import weigh_by_picture
 from estimators.geometric.pictures import COARSE_CROP_PX, CROP_PX, FrameImages
 from estimators.geometric.placement import Placement
-from estimators.geometric.refine_by_picture import Corners, Held, Outline, refine_by_picture
-from estimators.geometric.shading import NO_SHADING, shading_of
+from estimators.geometric.refine_by_picture import Corners, Held, Outline, refine_by_picture, texture_information
+from estimators.geometric.shading import NO_SHADING, shading_of, textured
 from estimators.geometric.texture import NO_PLACES, NO_POINTS, consistent, found_again
 from estimators.geometric.tint import tints
 from estimators.rendering import Renderer
@@ -59,8 +59,8 @@ def fit_by_picture(
         look = look_at(model, placement, images, renderer, COARSE_CROP_PX if wide else CROP_PX)
         if look is None:
             return None
-        textured = model.textured and model.parts.texture
-        texture = found_again(look, placement, images) if textured else (NO_POINTS, NO_PLACES)
+        has_texture = model.textured and model.parts.texture
+        texture = found_again(look, placement, images) if has_texture else (NO_POINTS, NO_PLACES)
         placement, information = _moved(model, look, placement, texture, images, held, wide=wide)
         looked = (look, texture, information)
     if looked is None or not np.isfinite(placement.t).all():
@@ -68,7 +68,7 @@ def fit_by_picture(
     look, texture, information = looked
     corners = consistent(*texture, placement, images, look.crop.zoom)
     evidence = replace(weigh_by_picture(look, placement, images), corners=corners)
-    return Fit(placement, evidence, corners, look, Information(information, np.zeros((6, 6)), np.zeros(6)), model)
+    return Fit(placement, evidence, corners, look, information, model)
 
 
 def _moved(
@@ -80,9 +80,10 @@ def _moved(
     held: Held | None,
     *,
     wide: bool,
-) -> tuple[Placement, Array]:
-    """The placement after one pass, and the (6, 6) information about it, lower half."""
-    R, t, information, aside = placement.R.copy(), placement.t.copy(), np.zeros((6, 6)), _aside(look, images)
+) -> tuple[Placement, Information]:
+    """The placement after one pass, and what it knew."""
+    R, t, aside = placement.R.copy(), placement.t.copy(), _aside(look, images)
+    information, by_texture = np.zeros((6, 6)), np.zeros((6, 6))
     plan = (_WIDE_TEXTURED if len(texture[0]) >= _TEXTURED_CORNERS else _WIDE) if wide else _CLOSE
     if not model.parts.region:
         plan = plan * [0.0, 1.0, 1.0, 1.0]
@@ -91,7 +92,8 @@ def _moved(
     outline, held = _outline(look, placement, images, aside), held or held_loosely(placement)
     corners = _corners(texture, look, images)
     refine_by_picture(outline, corners, shading, R, t, look.crop.cam, plan, held, information)
-    return Placement(R, t), information
+    texture_information(corners, textured(shading), R, t, look.crop.cam, float(plan[-1, 2]), by_texture)
+    return Placement(R, t), Information(information, np.zeros((6, 6)), np.zeros(6), by_texture)
 
 
 def held_loosely(placement: Placement) -> Held:

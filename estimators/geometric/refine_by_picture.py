@@ -83,3 +83,14 @@ def refine_by_picture(
                 break
             turn_by(step[:3], R)
             t += step[3:]
+
+
+@njit(nogil=True, cache=True)
+def texture_information(
+    corners: Corners, shading: Shading, R: Array, t: Array, cam: Array, cut_px: float, H: Array
+) -> None:
+    """Write what the mesh's texture alone tells of a pose to ``H`` (6, 6), lower half; see ``refine_by_picture``."""
+    trust, g = np.empty(2), np.zeros(6)
+    trust[0], trust[1] = corners.sigma_px, cut_px
+    place_rows(corners.points, corners.places, R, t, cam, trust, H, g)
+    shading_rows(shading, R, t, H, g)

@@ -84,6 +84,13 @@ def shading_of(look: "Look", placement: "Placement", terms: Array, aside: Array)
     )
 
 
+def textured(shading: Shading) -> Shading:
+    """Those pixels that show an edge of the mesh's texture, which moves with the surface."""
+    kept = shading.sigmas == _TEXTURE_SIGMA
+    a, b, c, d, e = (np.ascontiguousarray(part[kept]) for part in shading[:5])
+    return Shading(a, b, c, d, e, shading.observed, shading.cam, shading.terms)
+
+
 def _pixels(look: "Look", aside: Array) -> tuple[Array, Array]:
     """Rows and columns of pixels that move with the surface."""
     depth = look.depth_m

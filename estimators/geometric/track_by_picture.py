@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_about_axis, turned_afresh
+from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_afresh
+from estimators.geometric.axis_turn import held_about_axis, sureness, turned_about_axis, unknown_about_axis
 from estimators.geometric.backdrop import backdrop_after
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.fit import Fit
@@ -57,7 +58,9 @@ class _Motion:
 
     def begun(self, fit: Fit, memory: Memory) -> "_Motion":
         """The motion of an object that was found anew."""
-        return _Motion(fit.placement, first_spread(), replace(memory, turn_rad_s=np.zeros(3), shift_m_s=np.zeros(3)))
+        spread = first_spread()
+        spread[:3, :3] += unknown_about_axis(fit.model.wheel, fit.placement)
+        return _Motion(fit.placement, spread, replace(memory, turn_rad_s=np.zeros(3), shift_m_s=np.zeros(3)))
 
 
 def followed_by_picture(
@@ -88,7 +91,8 @@ def followed_by_picture(
     usual = max(memory.odds, LEAST_ODDS)
     if found is None or not _is_seen(found, usual):
         return _unseen(model, replace(motion, memory=memory))
-    spread, memory = _moved(replace(motion, memory=memory), found, usual)
+    found, predicted = held_about_axis(search, motion.predicted, motion.spread[:3, :3], found)
+    spread, memory = _moved(replace(motion, memory=memory, predicted=predicted), found, usual)
     found, memory = turned_about_axis(search, memory, found)
     again = state is State.LOST or memory.probation == _WATCHED - 1
     return _seen(model, memory, found, spread, images, State.REGISTERED if again else State.TRACKED)
@@ -153,6 +157,7 @@ def _seen(
     fit, score = found.fit, found.score
     if memory.odds > 0:  # odds that are far from usual take from it
         score *= min(1.0, max(0.0, found.odds) / (_ENOUGH_ODDS * memory.odds))
+    score *= sureness(model.wheel, fit.placement, spread[:3, :3])
     good = found.score >= TRUSTED and not memory.probation
     if memory.probation:
         score = min(score, DOUBTED_SCORE)

@@ -1,4 +1,4 @@
-"""Finding objects that neither a mask nor a box points at: among the things that stand on the scene's planes."""
+"""Finding objects of which no mask is known: among the things that stand on the scene's planes, or those in a box."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,12 +13,14 @@ from estimators.geometric.score import Evidence
 from estimators.geometric.segments import Segment, find_segments, points_of, shrunk
 from estimators.geometric.supports import supports
 from estimators.rendering import Renderer
+from schemas.arrays import Array, checked
 
 _MOST = 8  # pieces that are tried for each object
 _SUPPORT_DIAMETERS = 1.5  # a plane that reaches less far may be a side of the object
 # of 26 objects in their scenes the least likeness was .38 and the largest tone .38; of 34 in scenes without them
 # .27 at most, and a tone of .5 or more for those whose colour varies too little to be likened
 _LIKENESS, _TONE = 0.32, 0.5
+_IN_BOX = 0.6  # of a piece's pixels
 _SAME_DIAMETERS = 0.3  # two objects cannot stand in one another
 
 
@@ -65,6 +67,29 @@ def find_unmasked(
 
     finds = [one for one in crew.each(tried, pieces) if one is not None]
     return _shared_out(sorted(finds, key=lambda one: -one.worth))
+
+
+def is_box(mask: Array) -> bool:
+    """Whether a mask (H, W) fills a rectangle: somebody drew it, and what is behind the object is in it, too."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return False
+    return bool(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].all())
+
+
+def find_in_box(model: ObjectModel, box: Array, images: FrameImages, renderer: Renderer) -> Registration | None:
+    """The best of what stands in a box, and of the box taken for a mask.
+
+    Args:
+        model: The object.
+        box: (H, W) bool, see ``is_box``.
+        images: The frame, with depth.
+        renderer: What draws.
+    """
+    inside = [piece.mask & box for piece in _pieces(model, images) if box[piece.mask].mean() > _IN_BOX]
+    masks = [checked("mask", mask, mask.shape, np.bool_) for mask in (*inside, box)]
+    found = [one for mask in masks if (one := register(model, mask, images, renderer)) is not None]
+    return max(found, key=lambda one: one.rank, default=None)
 
 
 def _has_its_colours(evidence: Evidence) -> bool:

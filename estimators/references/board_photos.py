@@ -4,13 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from estimators.references.board import Board, solved
 from estimators.references.bop import is_bop
 from estimators.references.checks import check_size, check_view, usable_photos
 from estimators.references.colmap import model_in
 from estimators.references.hull import box_surface
 from estimators.references.photos import ReferenceSet
 from estimators.references.poses_file import NAME
+from estimators.references.solve import solved
+from estimators.references.target import Target
 from schemas import BadJob
 from schemas.arrays import Array
 
@@ -23,25 +24,21 @@ def is_bare(folder: Path) -> bool:
     return not known and bool(_pictures(folder))
 
 
-def with_board(
-    folder: Path, board: Board, size_m: Array, tag_mm: float | None = None, K: Array | None = None
-) -> ReferenceSet:
+def with_board(folder: Path, target: Target, size_m: Array, K: Array | None = None) -> ReferenceSet:
     """An object that stands in the middle of the board; its frame is the board's, z upwards.
 
     Args:
         folder: With the photos.
-        board: That was printed.
-        size_m: (3,) of the object along the sheet's width, its height, and upwards.
-        tag_mm: Side of a tag as it was printed; None for as it should be.
+        target: The board.
+        size_m: (3,) of the object along the board's width, its height, and upwards.
         K: (3, 3) of the camera; None to calibrate it.
 
     Raises:
         BadJob: The board is not in enough of them, or they will not do.
     """
     name = f"references {folder}"
-    scale = 1.0 if tag_mm is None else tag_mm / board.tag_mm
     try:
-        posed, left_out = solved(_pictures(folder), board, scale, K)
+        posed, left_out = solved(_pictures(folder), target, K)
     except BadJob as error:
         msg = f"{name}: {error}"
         raise BadJob(msg) from error

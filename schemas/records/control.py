@@ -1,15 +1,20 @@
-"""``Job``, ``StatusEvent`` and ``Prompt`` as records."""
+"""``Job``, ``StatusEvent``, ``Prompt`` and ``Heartbeat`` as records."""
 
 from dataclasses import asdict
 
 from schemas.event import Box, Prompt, StatusEvent, StatusKind
+from schemas.heartbeat import Heartbeat, JobProgress, MemberKind
 from schemas.images import decode_mask, encode_mask
-from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries
+from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries, Wanted
 from schemas.records.common import Avro, matrix, numbers, range_from, range_to
 
-_JOB_SAME = ("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version")
+_JOB_SAME = (
+    *("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version"),
+    *("retries", "attempt"),
+)
 _STATUS_SAME = ("job_id", "run_id", "at_ns", "status", "reason")
 _OBJECT_SAME = ("object_id", "model_uri", "model_unit_m")
+_BEAT_SAME = ("member_id", "pool", "host", "at_ns", "started_ns", "leaving")
 
 
 def job_to(job: Job) -> Avro:
@@ -17,6 +22,7 @@ def job_to(job: Job) -> Avro:
     return {name: getattr(job, name) for name in _JOB_SAME} | {
         "objects": [_object_to(item) for item in job.objects],
         "mode": job.mode.value,
+        "wanted": job.wanted.value,
         "options": dict(job.options),
     }
 
@@ -27,6 +33,7 @@ def job_from(record: Avro) -> Job:
         **{name: record[name] for name in _JOB_SAME},
         objects=tuple(_object_from(item) for item in record["objects"]),
         mode=Mode(record["mode"]),
+        wanted=Wanted(record["wanted"]),
         options=record["options"],
     )
 
@@ -66,6 +73,19 @@ def prompt_from(record: Avro) -> Prompt:
         None if mask is None else decode_mask(mask),
         record["reset"],
     )
+
+
+def beat_to(beat: Heartbeat) -> Avro:
+    """The record of a heartbeat."""
+    same = {name: getattr(beat, name) for name in _BEAT_SAME}
+    return same | {"kind": beat.kind.value, "jobs": [asdict(one) for one in beat.jobs]}
+
+
+def beat_from(record: Avro) -> Heartbeat:
+    """The heartbeat of a record."""
+    same = {name: record[name] for name in _BEAT_SAME}
+    jobs = tuple(JobProgress(**one) for one in record["jobs"])
+    return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs)
 
 
 def _object_to(item: JobObject) -> Avro:

@@ -34,11 +34,13 @@ class Guard:
     Args:
         app: What is guarded.
         hosts: ``name:port`` values that are ours.
+        public: More of them, where a proxy may end TLS before us.
     """
 
-    def __init__(self, app: ASGIApp, hosts: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, hosts: Collection[str], public: Collection[str] = ()) -> None:
         self._app = app
-        self._hosts = hosts
+        self._hosts = frozenset(hosts) | frozenset(public)
+        self._public = public
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """The middleware's ASGI entry."""
@@ -59,9 +61,13 @@ class Guard:
         if host not in self._hosts:
             return f"host: expected one of {', '.join(sorted(self._hosts))}, got {host[:200]!r}"
         origin = headers.get("origin")
-        if origin is not None and origin.lower() not in {f"http://{own}" for own in self._hosts}:
+        if origin is not None and not self._is_own(origin.lower()):
             return f"origin: expected this service's own page, got {origin[:200]!r}"
         return None
+
+    def _is_own(self, origin: str) -> bool:
+        scheme, _, host = origin.partition("://")
+        return (scheme == "http" and host in self._hosts) or (scheme == "https" and host in self._public)
 
 
 def _with_headers(send: Send) -> Send:

@@ -28,12 +28,23 @@ class RecentPose:
     text: str
 
 
+@dataclass(slots=True)
+class _Pace:
+    most: int
+    under_way: int = 0
+
+    @property
+    def free(self) -> bool:
+        return self.under_way < self.most
+
+
 class Client:
     """One websocket's two lanes.
 
     The control lane is lossless and bounded. In the newest lane each room keeps only its newest message: a
-    slow client skips, it never lags, and what it skipped is counted. Of a paced room it gets the next message when it
-    says that it is done with the last one: a connection and a browser hold many that nobody has time for.
+    slow client skips, it never lags, and what it skipped is counted. Of a paced room only so
+    many are on their way as it has not said it is done with: a connection and a browser hold many that nobody has time
+    for.
 
     Attributes:
         rooms: Where it is subscribed.
@@ -48,7 +59,7 @@ class Client:
         self._metrics = metrics
         self._control: deque[Message] = deque()
         self._newest: OrderedDict[str, Message] = OrderedDict()
-        self._busy_with: dict[str, bool] = {}  # paced rooms
+        self._paces: dict[str, _Pace] = {}
         self._wake = asyncio.Event()
 
     def post(self, message: Message) -> None:
@@ -67,20 +78,21 @@ class Client:
         self._newest[room] = message
         self._wake.set()
 
-    def pace(self, room: str) -> None:
-        """Send the newest of a room only where ``done_with`` was said of the one before; the first at once."""
-        self._busy_with.setdefault(room, False)
+    def pace(self, room: str, most: int) -> None:
+        """Have at most so many of a room's newest on their way; ``done_with`` makes room for the next."""
+        self._paces[room] = _Pace(most)
 
     def done_with(self, room: str) -> None:
-        """The client has shown the last message of a paced room."""
-        if room in self._busy_with:
-            self._busy_with[room] = False
+        """The client needs one message of a paced room no more."""
+        pace = self._paces.get(room)
+        if pace is not None:
+            pace.under_way = max(0, pace.under_way - 1)
             self._wake.set()
 
     def forget(self, room: str) -> None:
         """Drop what waits from a room."""
         self._newest.pop(room, None)
-        self._busy_with.pop(room, None)
+        self._paces.pop(room, None)
 
     async def next(self) -> Message | None:
         """The next message, control first; None once the client must be closed."""
@@ -91,8 +103,8 @@ class Client:
             room = self._ready()
             if room is not None:
                 self._metrics.sent.labels("newest").inc()
-                if room in self._busy_with:
-                    self._busy_with[room] = True
+                if room in self._paces:
+                    self._paces[room].under_way += 1
                 return self._newest.pop(room)
             self._wake.clear()
             await self._wake.wait()
@@ -100,7 +112,7 @@ class Client:
 
     def _ready(self) -> str | None:
         """The room whose turn it is to be sent from."""
-        return next((room for room in self._newest if not self._busy_with.get(room, False)), None)
+        return next((room for room in self._newest if room not in self._paces or self._paces[room].free), None)
 
 
 class Hub:

@@ -15,6 +15,7 @@ from schemas import BadJob, Overloaded
 from sink.metrics import SinkMetrics
 from sink.notifier.meshes import Meshes
 from sink.notifier.messages import job_json, pose_message, runs_json
+from sink.people.rights import Principal
 from sink.queries import JobView, Queries
 
 POSES_LIMIT = 1000
@@ -28,12 +29,20 @@ class Routes:
         queries: Reads the tables.
         metrics: Its registry is what ``/metrics`` shows.
         hearing: Set while pose events are read from Kafka.
+        readable: The jobs that somebody may read; None for all.
     """
 
-    def __init__(self, queries: Queries, metrics: SinkMetrics, hearing: threading.Event) -> None:
+    def __init__(
+        self,
+        queries: Queries,
+        metrics: SinkMetrics,
+        hearing: threading.Event,
+        readable: Callable[[Principal], frozenset[str] | None],
+    ) -> None:
         self._queries = queries
         self._metrics = metrics
         self._hearing = hearing
+        self._readable = readable
         self._meshes = Meshes()
 
     def all(self) -> list[Route]:
@@ -61,9 +70,10 @@ class Routes:
         shown = await run_in_threadpool(generate_latest, self._metrics.registry)
         return Response(shown, media_type=CONTENT_TYPE_LATEST)
 
-    async def _jobs(self, _: Request) -> Response:
+    async def _jobs(self, request: Request) -> Response:
+        readable = await run_in_threadpool(self._readable, request.scope["state"]["who"])
         jobs = await run_in_threadpool(self._queries.jobs)
-        return JSONResponse([job_json(job) for job in jobs])
+        return JSONResponse([job_json(job) for job in jobs if readable is None or job.id in readable])
 
     async def _job(self, request: Request) -> Response:
         job = await self._known(request)

@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, cast
 
 from starlette.concurrency import run_in_threadpool
@@ -12,17 +13,23 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from schemas import Overloaded, PoseEvent
 from sink.metrics import SinkMetrics
+from sink.notifier.entrance import Entrance, OpenEntrance, Visitor
 from sink.notifier.messages import PROTOCOL_VERSION, dumps, pose_message
 from sink.notifier.rooms import Client, Hub
+from sink.people.rights import Refused
 from sink.queries import Queries
 
 HEARTBEAT_S = 10.0
 RESUME_LIMIT = 1000
 """Events in one answer to ``last_seq``; a client that missed more asks again or uses HTTP."""
 CLIENTS_LIMIT = 500
+MOST_PACED = 64
+"""Messages of a paced room that may be under way."""
 _TRY_AGAIN_LATER = 1013
+NOT_LET_IN = 4401
+"""Code of closing where a token does not hold, or no longer."""
 _ROOM = re.compile(r"(?:(job|frames):([A-Za-z0-9][A-Za-z0-9._-]{0,127})|system)")
-_SUBSCRIBED_FIELDS = {"subscribe", "run", "last_seq"}
+_SUBSCRIBED_FIELDS = {"subscribe", "run", "last_seq", "paced"}
 
 
 class BadRequest(ValueError):
@@ -36,9 +43,11 @@ class Sessions:
         hub: The rooms.
         queries: Where missed events come from.
         metrics: Where it counts.
+        entrance: Who may be in which room; everybody in all if None.
     """
 
-    def __init__(self, hub: Hub, queries: Queries, metrics: SinkMetrics) -> None:
+    def __init__(self, hub: Hub, queries: Queries, metrics: SinkMetrics, entrance: Entrance | None = None) -> None:
+        self._entrance = entrance or OpenEntrance()
         self._hub = hub
         self._queries = queries
         self._metrics = metrics
@@ -52,9 +61,18 @@ class Sessions:
             return
         client = Client(self._metrics)
         self._count(1)
-        client.post(_hello())
         try:
-            await _first_done(self._send(websocket, client), self._listen(websocket, client), _heartbeat(client))
+            visitor = await self._entrance.let_in(websocket)
+            client.post(_hello())
+            parts = (self._send(websocket, client), self._listen(websocket, client, visitor), _heartbeat(client))
+            await _first_done(*parts, self._recheck(client, visitor))
+        except Refused as error:
+            with suppress(RuntimeError, WebSocketDisconnect):  # it is closed already
+                await websocket.close(NOT_LET_IN, error.reason[:120])
+        except Overloaded:
+            await websocket.close(_TRY_AGAIN_LATER, "the database does not answer right now")
+        except WebSocketDisconnect:
+            pass  # before it said who it is
         finally:
             self._hub.leave(client)
             self._count(-1)
@@ -72,18 +90,36 @@ class Sessions:
         self._metrics.overflows.inc()
         await websocket.close(_TRY_AGAIN_LATER, "read too slowly")
 
-    async def _listen(self, websocket: WebSocket, client: Client) -> None:
+    async def _recheck(self, client: Client, visitor: Visitor) -> None:
+        """Ask again with every heartbeat, and when the token ends; Refused ends the websocket."""
+        while True:
+            await asyncio.sleep(min(HEARTBEAT_S, self._entrance.ends_in_s(visitor)))
+            try:
+                await self._entrance.ask_again(visitor)
+                for room in list(client.rooms):
+                    if not await self._entrance.may_enter(visitor, room):
+                        self._hub.unsubscribe(client, room)
+                        client.post(dumps({"type": "error", "room": room, "reason": f"{room}: not yours any more"}))
+            except Overloaded:  # nobody knows; it is asked again with the next
+                await asyncio.sleep(1.0)
+
+    async def _listen(self, websocket: WebSocket, client: Client, visitor: Visitor) -> None:
         while True:
             try:
-                await self._obey(client, _parsed(await websocket.receive_text()))
+                await self._obey(client, visitor, _parsed(await websocket.receive_text()))
             except KeyError:  # a binary message
                 client.post(dumps({"type": "error", "reason": "expected a text message, got a binary one"}))
             except (BadRequest, Overloaded) as error:
                 client.post(dumps({"type": "error", "reason": str(error)}))
 
-    async def _obey(self, client: Client, request: dict[str, Any]) -> None:
+    async def _obey(self, client: Client, visitor: Visitor, request: dict[str, Any]) -> None:
         if "subscribe" in request:
+            await self._check_room(visitor, _room(request["subscribe"]))
             await self._subscribe(client, request)
+        elif isinstance(request.get("token"), str):
+            await self._entrance.renew(visitor, request["token"])
+        elif "done" in request:
+            client.done_with(_room(request["done"]))
         elif "unsubscribe" in request:
             room = _room(request["unsubscribe"])
             self._hub.unsubscribe(client, room)
@@ -91,7 +127,13 @@ class Sessions:
         elif "ping" in request:
             client.post(dumps({"type": "pong", "at_ns": str(time.time_ns())}))
         else:
-            msg = f"expected subscribe, unsubscribe or ping, got {sorted(request)[:8]}"
+            msg = f"expected subscribe, unsubscribe, done or ping, or a token, got {sorted(request)[:8]}"
+            raise BadRequest(msg)
+
+    async def _check_room(self, visitor: Visitor, room: str) -> None:
+        if not await self._entrance.may_enter(visitor, room):
+            await self._entrance.note_refusal(visitor, room)
+            msg = f"room: expected one of yours, got {room}"
             raise BadRequest(msg)
 
     async def _subscribe(self, client: Client, request: dict[str, Any]) -> None:
@@ -105,6 +147,8 @@ class Sessions:
         if not self._hub.subscribe(client, room):
             msg = f"{room}: this client is in as many rooms as it may be"
             raise BadRequest(msg)
+        if (most := _most_under_way(request)) is not None:
+            client.pace(room, most)
         client.post(dumps({"type": "subscribed", "room": room}))
         if job_id is not None and last_seq is not None:
             client.post(self._history(job_id, run, last_seq, missed))
@@ -182,3 +226,11 @@ def _resume_point(request: dict[str, Any]) -> tuple[str | None, int | None]:
         msg = f"last_seq: expected a whole number from -1, got {str(last_seq)[:80]!r}"
         raise BadRequest(msg)
     return run, last_seq
+
+
+def _most_under_way(request: dict[str, Any]) -> int | None:
+    most = request.get("paced")
+    if most is not None and (type(most) is not int or not 1 <= most <= MOST_PACED):
+        msg = f"paced: expected a whole number from 1 to {MOST_PACED}, got {str(most)[:80]!r}"
+        raise BadRequest(msg)
+    return most

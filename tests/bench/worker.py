@@ -18,9 +18,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 
+from consumers.book import JobBook
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
-from posestream.jobs import JobBook
 from posestream.stack import Addresses, passing_stack
 from producers.sources.open import open_source
 from schemas import Frame, Job, Mode, PoseEvent, State

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 import cv2
 import numpy as np
 
+from consumers.book import JobBook
 from consumers.kafka import KafkaBroker
 from consumers.loop import stop_on_signals
-from posestream.jobs import JobBook
 from producers.service import produce
 from producers.settings import ProduceSettings
 from producers.sources.base import Shot

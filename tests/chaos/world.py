@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from consumers.book import JobBook
 from consumers.kafka import KafkaBroker
-from posestream.jobs import JobBook
 from schemas import Job, Mode
 from schemas.codec import Codec
 from schemas.topics import dlq_topic, frames_topic, specs

@@ -1,6 +1,7 @@
 """The live page in a real browser, on the real stack, while the demo streams."""
 
 import base64
+import json
 import os
 import re
 import shutil
@@ -70,7 +71,9 @@ def page_address(stack: Addresses) -> Iterator[str]:
             yield wait_for_address(demo, said)
         finally:
             demo.send_signal(signal.SIGTERM)
-            assert demo.wait(60) == 0
+            ended = demo.wait(60)
+            said.seek(0)
+            assert ended == 0, said.read()
 
 
 def wait_for_address(demo: subprocess.Popen[str], said: Any) -> str:
@@ -136,6 +139,101 @@ def outline_shares(page: Page) -> tuple[float, float]:
     return float((to_edge[outline > 0] <= reach_px).mean()), float((to_outline[edge > 0] <= reach_px).mean())
 
 
+def test_an_object_is_pointed_at_and_forgotten(page: tuple[Page, list[str]], page_address: str) -> None:
+    shown, problems = page
+    card = shown.locator('[data-object="obj_000001"]')
+    expect(card).to_have_attribute("data-state", "tracked", timeout=30_000)
+    shown.get_by_role("button", name="Point at it: obj_000001").click()
+    camera = open_source(SOURCE).camera
+    x, y, scale = frame_corner(shown, camera.width, camera.height)
+    shown.mouse.move(x + 0.3 * camera.width * scale, y + 0.2 * camera.height * scale)
+    shown.mouse.down()
+    shown.mouse.move(x + 0.7 * camera.width * scale, y + 0.8 * camera.height * scale, steps=4)
+    with shown.expect_response("**/prompts") as answer:
+        shown.mouse.up()
+    assert answer.value.status == 202
+    wait_for_registration(page_address)
+    shown.get_by_role("button", name="Point at it: obj_000001").click()
+    shown.keyboard.press("Shift+ArrowRight")
+    shown.keyboard.press("Escape")
+    expect(shown.locator("#pointer")).to_be_hidden()
+    with shown.expect_response("**/prompts") as answer:
+        shown.get_by_role("button", name="Forget: obj_000001").click()
+    assert answer.value.status == 202
+    assert problems == []
+
+
+def wait_for_registration(page_address: str) -> None:
+    """Until the job has one that is not of a run's first frame, where the mask is."""
+    job = urllib.parse.urlsplit(page_address).fragment.removeprefix("job=")
+    deadline_s = time.monotonic() + 30
+    while time.monotonic() < deadline_s:
+        for run in json.loads(asked(page_address, f"/api/jobs/{job}"))["runs"]:
+            poses = json.loads(asked(page_address, f"/api/jobs/{job}/poses?run={run['run']}&after_seq=0"))
+            if any(one["objects"]["obj_000001"]["state"] == "registered" for one in poses):
+                return
+        time.sleep(0.3)
+    pytest.fail("not registered again within 30 s")
+
+
+def asked(page_address: str, path: str) -> bytes:
+    with urllib.request.urlopen(own(page_address, path), timeout=10) as answer:
+        found: bytes = answer.read()
+        return found
+
+
+def frame_corner(page: Page, width: int, height: int) -> tuple[float, float, float]:
+    """Where the frame's upper left corner is on the page, and how large its pixels are."""
+    box = page.locator("#view").bounding_box()
+    assert box is not None
+    scale = min(box["width"] / width, box["height"] / height)
+    return box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2, scale
+
+
+def test_a_job_is_paused_and_goes_on(page: tuple[Page, list[str]]) -> None:
+    shown, problems = page
+    status = shown.locator("#job-status")
+    expect(status).to_have_text("processing", timeout=30_000)
+    shown.get_by_role("button", name="Pause").click()
+    expect(status).to_have_text("paused", timeout=10_000)
+    shown.get_by_role("button", name="Resume").click()
+    expect(status).to_have_text("processing", timeout=10_000)
+    seq = shown.locator("#view").get_attribute("data-seq") or ""
+    expect(shown.locator("#view")).not_to_have_attribute("data-seq", seq, timeout=20_000)
+    assert problems == []
+
+
+def test_where_there_are_accounts_one_logs_in(
+    browser: Browser, page_address: str, stack: Addresses, tmp_path: Path
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of this test, and longer than 32 bytes")
+    secret.chmod(0o600)
+    environment = os.environ | stack.as_environment()
+    command = [sys.executable, "-m", "posestream"]
+    password = "a long enough password"  # noqa: S105 - of this test
+    options = ["sink", "--no-write", "--accounts", "--secret-file", str(secret), "--port", "0"]
+    with subprocess.Popen([*command, *options], env=environment, stderr=subprocess.PIPE, text=True) as sink:
+        assert sink.stderr is not None
+        found = next(one for line in sink.stderr if (one := re.search(r"http://127\.0\.0\.1:\d+/", line)))
+        asked = [*command, "user", "set-password", "admin", "--stdin"]
+        subprocess.run(asked, env=environment, input=password, text=True, check=True, capture_output=True)
+        shown = browser.new_page()
+        shown.goto(f"{found[0]}#{urllib.parse.urlsplit(page_address).fragment}")
+        for attempt, told in (("wrong", "expected"), (password, "")):
+            shown.get_by_label("Name").fill("admin")
+            shown.get_by_label("Password").fill(attempt)
+            shown.get_by_role("button", name="Log in").click()
+            if told:
+                expect(shown.get_by_role("alert")).not_to_be_empty()
+        expect(shown.locator("#who-name")).to_have_text("admin")
+        expect(shown.locator("#view[data-posed=yes]")).to_be_visible(timeout=30_000)
+        shown.get_by_role("button", name="Log out").click()
+        expect(shown.get_by_role("heading", name="Log in")).to_be_visible()
+        shown.close()
+        sink.send_signal(signal.SIGTERM)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_accessible(browser: Browser, page_address: str, scheme: Any) -> None:
     shown = browser.new_page(viewport={"width": 1360, "height": 1000}, color_scheme=scheme)
@@ -168,8 +266,7 @@ def test_a_foreign_page_is_refused(page_address: str) -> None:
 
 
 def test_metrics_are_served(page_address: str) -> None:
-    with urllib.request.urlopen(own(page_address, "/metrics"), timeout=10) as answer:
-        text = answer.read().decode()
+    text = asked(page_address, "/metrics").decode()
     stored = re.search(r"^posestream_sink_\w*events\w* (\d+)", text, re.MULTILINE)
     assert stored is not None, text
     assert float(stored[1]) > 0

@@ -79,24 +79,13 @@ def network(name: str) -> Any:
     return made.eval().requires_grad_(False)
 
 
-def write_recipe_weights(folder: Path, *, still: bool = False) -> Path:
-    """The recipe's weights in the layout of the published ones, with what training leaves beside them.
-
-    The refiner of ``still`` ones leaves poses where they are.
-    """
+def write_recipe_weights(folder: Path) -> Path:
+    """The recipe's weights in the layout of the published ones, with what training leaves beside them."""
     import torch
 
     for name in NETWORKS:
-        state = dict(network(name).state_dict())
-        if still and name == "refiner":
-            state |= {
-                key: 0 * state[key]
-                for key in state
-                if key.startswith(("regressor.fcr", "regressor.fct", "regressor.fcs"))
-            }
-            state["regressor.fcr.bias"] = torch.tensor([1.0, 0, 0, 0])
         run = folder / f"{name}_pretrain"
         run.mkdir(parents=True)
         left = {"optimizer_state_dict": {"lr": 1e-4}, "step": 300_000, "best_para": np.float64(0.5)}
-        torch.save({"network_state_dict": state} | left, run / "model_best.pth")
+        torch.save({"network_state_dict": dict(network(name).state_dict())} | left, run / "model_best.pth")
     return folder

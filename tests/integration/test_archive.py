@@ -14,9 +14,9 @@ from threading import Event
 
 import pytest
 
+from consumers.book import JobBook
 from consumers.broker import Partition, Record
 from consumers.kafka import KafkaBroker
-from posestream.jobs import JobBook
 from posestream.stack import Addresses
 from producers.archive.reader import Recording
 from producers.service import ProduceReport, produce

@@ -18,9 +18,9 @@ import numpy as np
 import pytest
 from prometheus_client import CollectorRegistry
 
+from consumers.book import JobBook
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
-from posestream.jobs import JobBook
 from posestream.stack import Addresses
 from producers.metrics import ProducerMetrics
 from producers.resume import unfinished_run

@@ -61,41 +61,42 @@ def world(stack: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made.close()
 
 
-def uninterrupted(world: Gen6DWorld, job: Job, encoded: list[bytes]) -> list[Estimates]:
-    """The same without Kafka: the decoded frames, each after the other."""
-    made = Gen6DEstimator(weights())
+def expected(world: Gen6DWorld, job: Job, encoded: list[bytes]) -> tuple[list[Estimates], str]:
+    """The same without Kafka, the decoded frames each after the other; and the weights' digest."""
+    made = Gen6DEstimator(weights(), threads=0)
     made.prepare(job)
     answers: list[Estimates] = []
     for value in encoded:
         given = world.codec.decode(value, Frame)
         answers.append(made.track([given], [answers[-1]])[0] if answers else made.register(given, ["box"]))
-    return answers
+    return answers, made.weights_digest
 
 
-def test_streams_share_calls_and_another_worker_goes_on_with_the_very_poses(world: Gen6DWorld) -> None:
-    """The first has depth and goes on with one worker after the other; the second is there to be batched with it."""
+def test_another_worker_goes_on_with_the_very_poses_and_streams_share_calls(world: Gen6DWorld) -> None:
+    """The second stream comes when nobody works, so that its second frame waits beside the first stream's last."""
     first, second = world.job_of(0), world.job_of(1)
     frames = [frame(VIEW, seq, job_id=first.id, depth=True, mask=seq == 0) for seq in range(4)]
     encoded = [world.encoded(one) for one in frames]
-    for value, other in zip(encoded[:2], frames[:2], strict=True):
+    for value in encoded[:2]:
+        world.raw(first, value)
+    worker = world.start()
+    world.until(world.answered(first, 2), limit_s=240)
+    worker.send_signal(signal.SIGKILL)
+    worker.wait(10)
+    for value, other in zip(encoded[2:], frames[:2], strict=True):
         world.raw(first, value)
         world.raw(second, world.encoded(replace(other, job_id=second.id, depth_m=None)))
-    worker = world.start()
-    world.until(lambda: world.answered(first, 2)() and world.answered(second, 2)(), limit_s=240)
-    assert ("2", "2", "1") in re.findall(r"followed (\d+) objects of (\d+) streams in (\d+) calls", world.logs())
-    worker.send_signal(signal.SIGKILL)
     world.start()
-    for value in encoded[2:]:
-        world.raw(first, value)
-    world.until(world.answered(first, 4), limit_s=240)
-    for event, wanted in zip(world.first_events(first).values(), uninterrupted(world, first, encoded), strict=True):
-        found = event.estimates["box"]
-        assert found.state is (State.TRACKED if event.seq else State.REGISTERED)
-        assert event.weights_digest == Gen6DEstimator(weights()).weights_digest
-        if event.seq != 1:  # batched with another stream, it differs by rounding
-            assert found.score == pytest.approx(wanted["box"].score, abs=1e-3)
-        pose = wanted["box"].cam_from_obj
-        assert pose is not None
-        assert found.cam_from_obj is not None
-        assert found.cam_from_obj.distance(pose) == pytest.approx((0, 0), abs=1e-3)
-    assert len({pose_bytes(event.estimates["box"]) for event in world.first_events(first).values()}) == 4
+    world.until(lambda: world.answered(first, 4)() and world.answered(second, 2)(), limit_s=240)
+    assert ("2", "2", "1") in re.findall(r"followed (\d+) objects of (\d+) streams in (\d+) calls", world.logs())
+    alone, digest = expected(world, first, encoded)
+    events = world.first_events(first)
+    # in another batch a step differs by rounding, and the recipe's weights make more of that in the next
+    for seq, apart in enumerate((0.0, 0.0, 1e-4, 0.02)):
+        found, wanted = (one["box"].cam_from_obj for one in (events[seq].estimates, alone[seq]))
+        assert found is not None
+        assert wanted is not None
+        assert max(found.distance(wanted)) <= apart, seq
+        assert events[seq].estimates["box"].state is (State.TRACKED if seq else State.REGISTERED)
+        assert events[seq].weights_digest == digest
+    assert len({pose_bytes(event.estimates["box"]) for event in events.values()}) == 4

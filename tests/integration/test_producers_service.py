@@ -14,18 +14,19 @@ from threading import Event
 
 import pytest
 
+from consumers.book import JobBook, JobExists, NoSuchJob
 from consumers.broker import Partition, Record
 from consumers.kafka import KafkaBroker
-from posestream.jobs import JobBook, JobExists, NoSuchJob
 from posestream.stack import Addresses
 from producers.client import JobClient
 from producers.publish import FramePublisher
-from producers.resume import END_OF_STREAM, START_OF_STREAM, unfinished_run
+from producers.resume import unfinished_run
 from producers.service import ProduceReport, produce
 from producers.settings import ProduceSettings
 from producers.sources.open import open_source
 from schemas import Frame, Job, Mode, SeqRange, StatusEvent, StatusKind
 from schemas.codec import Codec
+from schemas.event import END_OF_STREAM, START_OF_STREAM
 from schemas.images import FrameEncoding
 from schemas.topics import DEFAULT_PARTITIONS, STATUS, frames_topic, specs
 

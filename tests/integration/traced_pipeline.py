@@ -14,10 +14,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import set_tracer_provider
 
+from consumers.book import JobBook
 from consumers.kafka import KafkaBroker
 from consumers.service import run_worker
 from consumers.settings import WorkerSettings
-from posestream.jobs import JobBook
 from producers.service import produce
 from producers.settings import ProduceSettings
 from producers.sources.open import open_source

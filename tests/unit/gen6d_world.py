@@ -1,4 +1,4 @@
-"""Gen6D on a small box, with the recipe's weights, or with such that leave poses where they are."""
+"""Gen6D on a small box, with the recipe's weights."""
 
 import atexit
 import json
@@ -9,13 +9,11 @@ from tempfile import mkdtemp
 
 import cv2
 import numpy as np
-import torch
 
 from estimators.gen6d.alone import Known
 from estimators.gen6d.engine import Engine
 from estimators.gen6d.estimator import Gen6DEstimator
 from estimators.gen6d.references import References
-from estimators.gen6d.weights import load_weights
 from estimators.mesh import Mesh, load_mesh
 from estimators.rendering import CpuRenderer
 from schemas import Camera, Frame, Job, JobObject
@@ -25,7 +23,6 @@ from tests.unit.estimators_scene import plate, pose, write_box
 
 BOX_M = (0.06, 0.1, 0.14)
 CAMERA = Camera(160, 120, 150.0, 150.0, 80.0, 60.0)
-CPU = torch.device("cpu")
 
 
 @lru_cache
@@ -36,19 +33,15 @@ def folder() -> Path:
     return Path(made)
 
 
-def weights(*, still: bool = False) -> Path:
-    made = folder() / ("still" if still else "recipe")
-    return made if made.exists() else write_recipe_weights(made, still=still)
-
-
-def engine(*, still: bool = False) -> Engine:
-    """One for all tests: it keeps nothing."""
-    return _engine(still)
+@lru_cache
+def weights() -> Path:
+    return write_recipe_weights(folder() / "recipe")
 
 
 @lru_cache
-def _engine(still: bool) -> Engine:
-    return Engine(load_weights(weights(still=still)), CPU)
+def engine() -> Engine:
+    """One for all tests: it keeps nothing."""
+    return estimator().engine
 
 
 @lru_cache
@@ -108,7 +101,7 @@ def references(count: int = 12) -> References:
 
 @lru_cache
 def known() -> Known:
-    """The box by four references; the features are those of both engines."""
+    """The box by four references."""
     return Known.of(engine(), references(), 4)
 
 

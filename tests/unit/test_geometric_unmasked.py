@@ -98,3 +98,13 @@ def test_a_wall_is_a_support_and_the_side_of_a_box_is_none(studio: Studio) -> No
     front = frame.masks["carton"][2::4, 2::4]
     assert found[front].mean() < 0.05
     assert found[~front].mean() > 0.95
+
+
+def test_a_box_that_was_drawn_around_it_may_show_more_than_it(estimator: GeometricEstimator, studio: Studio) -> None:
+    frame = studio.frame(0, {"cube": LEFT, "carton": RIGHT}, masks=True)
+    assert frame.masks is not None
+    rows, columns = (np.flatnonzero(frame.masks["cube"].any(axis=axis)) for axis in (1, 0))
+    box = np.zeros_like(frame.masks["cube"])
+    box[rows[0] - 25 : rows[-1] + 25, columns[0] - 15 : columns[-1] + 40] = True
+    found = estimator.register(replace(frame, masks={"cube": box}), ["cube"])["cube"]
+    assert is_at(found, LEFT)

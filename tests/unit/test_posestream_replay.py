@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from consumers.book import JobBook, JobExists, NoSuchJob
 from consumers.memory import MemoryBroker
 from posestream.cli import app
-from posestream.jobs import JobBook, JobExists, NoSuchJob
 from posestream.replay import BadReplay, Changes, target
 from schemas import Job, JobObject, Mode
 from schemas.codec import Codec

@@ -68,25 +68,28 @@ def test_a_slow_client_gets_the_newest_pose_and_the_skipped_ones_are_counted() -
     assert waiting(client) == ["r/9", "other/0"]
 
 
-def test_a_paced_room_sends_the_newest_when_the_last_one_is_done_with() -> None:
+def test_a_paced_room_has_only_so_many_under_way_and_then_sends_the_newest() -> None:
     async def scene() -> None:
         watcher = Watcher()
         client = watcher.client("frames:a", "job:a")
-        client.pace("frames:a")
-        watcher.hub.publish_newest("frames:a", b"1")
-        assert await drained(client) == [b"1"]
-        watcher.hub.publish_newest("frames:a", b"2")
+        client.pace("frames:a", 2)
+        for frame in (b"1", b"2"):
+            watcher.hub.publish_newest("frames:a", frame)
+            assert await drained(client) == [frame]
         watcher.hub.publish_newest("frames:a", b"3")
+        watcher.hub.publish_newest("frames:a", b"4")
         watcher.hub.publish_pose("a", pose(1))
         assert await drained(client) == ["r/1"], "other rooms go on"
         client.done_with("frames:a")
-        assert await drained(client) == [b"3"]
-        client.done_with("frames:a")
-        watcher.hub.publish_newest("frames:a", b"4")
         assert await drained(client) == [b"4"]
+        for _ in range(5):  # more than there were
+            client.done_with("frames:a")
+        for frame, heard in ((b"5", [b"5"]), (b"6", [b"6"]), (b"7", [])):
+            watcher.hub.publish_newest("frames:a", frame)
+            assert await drained(client) == heard
         watcher.hub.unsubscribe(client, "frames:a")
         assert watcher.hub.subscribe(client, "frames:a")
-        for frame in (b"5", b"6"):
+        for frame in (b"8", b"9", b"10"):
             watcher.hub.publish_newest("frames:a", frame)
             assert await drained(client) == [frame], "not paced any more"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas import BadMessage, Estimate, Pose, PoseEvent, SeqRange, State, StatusEvent, StatusKind
@@ -76,6 +76,7 @@ def flat(values: np.ndarray | None) -> list[float] | None:
     return None if values is None else values.ravel().tolist()
 
 
+@settings(deadline=None)  # a busy machine, not the code
 @given(events)
 def test_rows_hold_the_very_values_of_the_event(event: PoseEvent) -> None:
     rows = event_rows(event_to(event))
@@ -131,6 +132,7 @@ def outcome(read: Callable[[dict[str, Any]], object], record: dict[str, Any]) ->
     return ""
 
 
+@settings(deadline=None)
 @given(events, st.dictionaries(words, records, max_size=2), ranges)
 def test_a_record_is_refused_exactly_where_its_event_would_be_and_with_the_same_reason(
     event: PoseEvent, damaged: dict[str, Any], skipped: dict[str, int] | None

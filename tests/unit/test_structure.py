@@ -18,8 +18,11 @@ ALLOWED = {
         "consumers.loop",
         "consumers.handler",
         "consumers.kafka",
+        "consumers.kafka_records",
         "consumers.broker",
         "consumers.unread",
+        "consumers.book",
+        "consumers.ledger",
     ),
     "posestream": ROOMS,
 }

@@ -2,6 +2,7 @@
 
 const FIRST_PAUSE_MS = 300;
 const LONGEST_PAUSE_MS = 10000;
+const NOT_LET_IN = 4401;
 const SILENCE_MS = 25000; // more than two heartbeats
 
 /** Splits a binary message into its JSON header and the image that follows. */
@@ -12,18 +13,23 @@ export function splitFrame(buffer) {
 }
 
 export class Connection {
-  /** onMessage(object), onFrame(header, bytes), onState("connecting" | "open" | "closed"). */
-  constructor(url, { onMessage, onFrame, onState }) {
-    Object.assign(this, { url, onMessage, onFrame, onState });
-    this.rooms = new Set();
+  /** onMessage(object), onFrame(header, bytes), onState("connecting" | "open" | "closed"); account: who listens. */
+  constructor(url, account, { onMessage, onFrame, onState }) {
+    Object.assign(this, { url, account, onMessage, onFrame, onState });
+    this.rooms = new Map(); // room -> how many of its messages may be under way
     this.pauseMs = FIRST_PAUSE_MS;
     this.clockAheadMs = 0; // the server's clock minus ours
     this.open();
   }
 
-  subscribe(room) {
-    this.rooms.add(room);
-    this.send({ subscribe: room });
+  /** `paced`: so many messages come before `done` is said of one; what is older than the newest is left out. */
+  subscribe(room, paced) {
+    this.rooms.set(room, paced);
+    this.send({ subscribe: room, paced });
+  }
+
+  done(room) {
+    this.send({ done: room });
   }
 
   unsubscribe(room) {
@@ -48,13 +54,17 @@ export class Connection {
     socket.onopen = () => {
       this.onState("open");
       this.heard();
-      for (const room of this.rooms) this.send({ subscribe: room });
+      if (this.account.token) this.send({ token: this.account.token });
+      for (const [room, paced] of this.rooms) this.send({ subscribe: room, paced });
     };
     socket.onmessage = (event) => {
       this.heard();
       this.take(event.data);
     };
-    socket.onclose = () => this.reopenLater();
+    socket.onclose = async ({ code }) => {
+      if (code === NOT_LET_IN) await this.account.renew();
+      this.reopenLater();
+    };
   }
 
   take(data) {
@@ -69,6 +79,12 @@ export class Connection {
       this.clockAheadMs = Number(message.at_ns) / 1e6 - Date.now();
     }
     this.onMessage(message);
+  }
+
+  /** Begins anew, as whoever is logged in now. */
+  again() {
+    this.pauseMs = FIRST_PAUSE_MS;
+    this.socket.close();
   }
 
   heard() {

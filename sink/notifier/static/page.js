@@ -1,5 +1,6 @@
 // The live page: chooses a job, listens, and shows what comes.
 
+import { Account } from "./account.js";
 import { Connection } from "./connection.js";
 import { Objects, Stages, element, say, showJobs } from "./panels.js";
 import { Pointer } from "./pointer.js";
@@ -10,9 +11,20 @@ const JOBS_EVERY_MS = 2000;
 const LATE_MS = 1000;
 const RATE_OVER_MS = 2000;
 const QUIET_MS = 3000;
+const PACED = { job: 8, frames: 2 }; // messages under way: a page that is busy skips, and never lags
 
 const state = { jobs: [], job: null, frame: null, shownAt: [], decoding: false, next: null };
-const view = new View(element("view"), (text) => say("announcement", text));
+const account = new Account(element("log-in"), {
+  onChange() {
+    connection.again();
+    askForJobs();
+  },
+  onName(name) {
+    element("who").hidden = name === null;
+    say("who-name", name ?? "");
+  },
+});
+const view = new View(element("view"), (path) => account.ask(path), (text) => say("announcement", text));
 const objects = new Objects(element("objects"), {
   show: (name, whether) => (whether ? view.off.delete(name) : view.off.add(name)),
   point: (name) => state.frame && pointer.ask(name, state.frame.camera),
@@ -25,7 +37,7 @@ const timeline = new Timeline(element("timeline"), element("moments"));
 const stages = new Stages(element("stages"));
 const states = { connecting: "connecting", open: "live", closed: "disconnected, trying again" };
 
-const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, {
+const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, account, {
   onMessage: hear,
   onFrame: decode,
   onState(name) {
@@ -39,7 +51,8 @@ function wanted() {
 }
 
 async function askForJobs() {
-  const answer = await fetch("/api/jobs").catch(() => null);
+  if (!element("log-in").hidden) return;
+  const answer = await account.ask("/api/jobs");
   if (answer?.ok) {
     state.jobs = (await answer.json()).filter((job) => !job.removed);
     choose();
@@ -48,7 +61,7 @@ async function askForJobs() {
 }
 
 async function askForCounts(id) {
-  const answer = await fetch(`/api/jobs/${encodeURIComponent(id)}`).catch(() => null);
+  const answer = await account.ask(`/api/jobs/${encodeURIComponent(id)}`);
   if (!answer?.ok || state.job?.id !== id) return;
   const job = await answer.json();
   const run = job.runs.at(-1);
@@ -68,21 +81,34 @@ function choose() {
   say("job-about", `${job.estimator} · pool ${job.pool} · mode ${job.mode}`);
   say("job-status", job.status);
   element("job-status").dataset.state = job.status;
+  showActs(job.status);
 }
 
 /** Says something about an object of the job: where it is, or that it is to be searched for again. */
 async function prompt(name, what) {
-  const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(state.job.id)}/prompts`, {
+  const body = JSON.stringify({ object_id: name, ...what });
+  const done = what.box ? "told where it is" : "to be searched for again";
+  await change("prompts", name, done, { headers: { "Content-Type": "application/json" }, body });
+}
+
+/** Changes the chosen job, and says whether that went well. */
+async function change(path, about, done, options = {}) {
+  const answer = await account.ask(`/api/v1/jobs/${encodeURIComponent(state.job.id)}/${path}`, {
     method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ object_id: name, ...what }),
-  }).catch(() => null);
-  if (answer?.ok) {
-    say("announcement", what.box ? `${name}: told where it is.` : `${name}: to be searched for again.`);
-    return;
+    ...options,
+  });
+  const said = (await answer?.json().catch(() => null)) ?? {};
+  say("announcement", `${about}: ${answer?.ok ? done : (said.detail ?? said.error ?? "the service does not answer")}.`);
+  await askForJobs();
+}
+
+/** Which words the job takes now. */
+function showActs(status) {
+  const over = ["completed", "failed", "cancelled"].includes(status);
+  for (const button of document.querySelectorAll("[data-act]")) {
+    const paused = status === "paused";
+    button.hidden = over || (button.dataset.act === "resume" ? !paused : button.dataset.act === "pause" && paused);
   }
-  const said = answer ? await answer.json().catch(() => ({})) : {};
-  say("announcement", `${name}: ${said.detail ?? said.error ?? "the service does not answer"}.`);
 }
 
 function watch(job) {
@@ -96,7 +122,7 @@ function watch(job) {
   for (const id of ["frame-number", "age", "fps", "skipped", "stored"]) say(id, "-");
   say("estimator", "");
   say("announcement", "");
-  if (job) for (const kind of ["job", "frames"]) connection.subscribe(`${kind}:${job.id}`);
+  if (job) for (const [kind, paced] of Object.entries(PACED)) connection.subscribe(`${kind}:${job.id}`, paced);
   document.title = job ? `${job.id} · posestream` : "posestream";
   tick();
 }
@@ -104,10 +130,11 @@ function watch(job) {
 function hear(message) {
   if (message.type === "error" && message.room?.startsWith("frames:")) {
     say("announcement", message.reason);
-    setTimeout(() => connection.rooms.has(message.room) && connection.subscribe(message.room), QUIET_MS);
+    setTimeout(() => connection.rooms.has(message.room) && connection.subscribe(message.room, PACED.frames), QUIET_MS);
   }
   if (message.job !== state.job?.id) return;
   if (message.type === "pose") {
+    connection.done(`job:${message.job}`);
     objects.update(message.objects);
     stages.update(message.stage_s);
     timeline.add(message, ageMs({ captured_ns: message.captured_ns, published_ms: Number(message.published_ns) / 1e6 }));
@@ -121,6 +148,7 @@ function hear(message) {
 /** Decodes one frame at a time; of those that come meanwhile only the newest is kept. */
 async function decode(header, image) {
   if (header.job !== state.job?.id) return;
+  if (state.next) connection.done(`frames:${header.job}`); // the one before is not shown
   state.next = { header, image };
   if (state.decoding) return;
   state.decoding = true;
@@ -131,9 +159,11 @@ async function decode(header, image) {
       const bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${mine.codec}` }));
       if (mine.job === state.job?.id) show(mine, bitmap);
       bitmap.close();
+      await new Promise(requestAnimationFrame);
     } catch (error) {
       say("announcement", `Frame ${mine.seq} cannot be shown: ${error.message}`);
     }
+    connection.done(`frames:${mine.job}`);
   }
   state.decoding = false;
 }
@@ -184,6 +214,10 @@ function tick() {
   say("fps", (state.shownAt.length / (RATE_OVER_MS / 1000)).toFixed(0));
 }
 
+for (const button of document.querySelectorAll("[data-act]")) {
+  button.addEventListener("click", () => change(button.dataset.act, state.job.id, `told to ${button.dataset.act}`));
+}
+element("log-out").addEventListener("click", () => account.logOut());
 window.addEventListener("hashchange", choose);
 setInterval(tick, 200);
 setInterval(askForJobs, JOBS_EVERY_MS);

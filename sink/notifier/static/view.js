@@ -17,8 +17,9 @@ function radiusOf(buffer) {
 }
 
 export class View {
-  /** onProblem(text) is told what cannot be drawn. */
-  constructor(canvas, onProblem) {
+  /** ask: as fetch; onProblem(text) is told what cannot be drawn. */
+  constructor(canvas, ask, onProblem) {
+    this.ask = ask;
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
     this.onProblem = onProblem;
@@ -67,7 +68,7 @@ export class View {
     if (this.radii.has(key)) return;
     this.radii.set(key, null);
     const path = `/api/jobs/${encodeURIComponent(job)}/objects/${encodeURIComponent(name)}/mesh`;
-    const answer = await fetch(path).catch(() => null);
+    const answer = await this.ask(path);
     if (!answer?.ok) {
       const said = answer ? await answer.json().catch(() => ({})) : {};
       this.onProblem(`No outline of ${name}: ${said.error ?? "the mesh did not come"}.`);

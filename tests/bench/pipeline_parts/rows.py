@@ -18,6 +18,7 @@ from posestream.stack import Addresses
 from schemas import Estimate, Pose, PoseEvent, State
 from schemas.codec import Codec
 from schemas.topics import DEFAULT_PARTITIONS, POSES, specs
+from sink.behind import quick_switches
 from sink.database import connect, migrate
 from sink.handler import TOPICS, SinkHandler
 from sink.metrics import SinkMetrics
@@ -68,7 +69,7 @@ class _From(SinkHandler):
 
 
 def by_sink(addresses: Addresses, database: str, starts: Mapping[Partition, int], count: int) -> float:
-    """Events a second of the sink's loop, from the first batch written to the last."""
+    """Events a second of the sink's loop, from the first batch written to the last whole one."""
     engine = connect(database)
     migrate(engine)
     metrics = SinkMetrics(CollectorRegistry())
@@ -77,15 +78,17 @@ def by_sink(addresses: Addresses, database: str, starts: Mapping[Partition, int]
     loop = Loop(KafkaBroker(addresses.kafka), handler, LoopSettings(f"rows-{uuid.uuid4().hex}", TOPICS))
     loop.join()
     written: list[tuple[float, int]] = []
-    while not written or written[-1][1] < count:
-        loop.step()
-        found = metrics.registry.get_sample_value("posestream_sink_events_total") or 0
-        if found and (not written or found > written[-1][1]):
-            written.append((time.perf_counter(), int(found)))
+    with quick_switches():  # as the service does
+        while not written or written[-1][1] < count:
+            loop.step()
+            found = metrics.registry.get_sample_value("posestream_sink_events_total") or 0
+            if found and (not written or found > written[-1][1]):
+                written.append((time.perf_counter(), int(found)))
     loop.close()
     handler.close()
     engine.dispose()
-    (first_s, before), (last_s, after) = written[0], written[-1]
+    whole = [one for one in written if one[1] <= count - by_hand.BATCH]  # the rest is no batch: it waits for its time
+    (first_s, before), (last_s, after) = whole[0], whole[-1]
     return (after - before) / (last_s - first_s)
 
 
@@ -101,7 +104,8 @@ def measure(addresses: Addresses, count: int, rounds: int) -> list[Line]:
         with _Database(addresses) as database:
             hand.append(by_hand.write(database, rows))
     ours, base = statistics.median(sink), statistics.median(hand)
-    line = Line("events to rows", f"{ours:,.0f} /s", f"{base:,.0f} /s", f"{ours / base:.2f}", ">= .8, >= 4,000 /s")
+    ratio = statistics.median(mine / theirs for mine, theirs in zip(sink, hand, strict=True))  # of the same minute
+    line = Line("events to rows", f"{ours:,.0f} /s", f"{base:,.0f} /s", f"{ratio:.2f}", ">= .8, >= 4,000 /s")
     return [line]
 
 
