@@ -11,13 +11,15 @@ from rich.table import Table
 from estimators.references.board import PAPERS_MM, Board
 from estimators.references.checks import Coverage, coverage_of
 from estimators.references.photos import ReferenceSet
+from posestream.objects_mesh import mesh
 from schemas.arrays import Array
 from schemas.job import check_id
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Objects that have no mesh: known by posed photos, for the estimator gen6d.",
+    help="Objects that have no mesh: known by posed photos, for the estimator gen6d; or a mesh from them.",
 )
+app.command()(mesh)
 Paper = Annotated[str, typer.Option(help=f"of the printed board: {', '.join(PAPERS_MM)}")]
 
 

@@ -48,7 +48,18 @@ def bop_photos(folder: Path, number: int | None, unit_m: float) -> tuple[list[Ph
         where = f"{folder}: picture {image}"
         K = number_list(cameras[image].get("cam_K"), 9, f"{where}: cam_K").reshape(3, 3)
         mask = folder / "mask_visib" / f"{image:06d}_{index:06d}.png"
-        photos.append(Photo(path, K, _pose(rows[image][index], where, _MM * unit_m), mask if mask.is_file() else None))
+        depth = folder / "depth" / f"{image:06d}.png"
+        scale = number_list(cameras[image].get("depth_scale", 1.0), 1, f"{where}: depth_scale")[0]
+        photos.append(
+            Photo(
+                path,
+                K,
+                _pose(rows[image][index], where, _MM * unit_m),
+                mask if mask.is_file() else None,
+                depth=depth if depth.is_file() else None,
+                depth_unit_m=float(scale) * _MM,
+            )
+        )
     return photos, left_out
 
 

@@ -58,6 +58,12 @@ def _kept(photo: Photo, folder: Path, number: int) -> dict[str, object]:
     if seen is not None:
         row["mask"] = f"masks/{number:04d}.png"
         cv2.imwrite(str(folder / "masks" / f"{number:04d}.png"), seen.astype(np.uint8) * 255)
+    depth_m = photo.depth_m()
+    if depth_m is not None:
+        row |= {"depth": f"depth/{number:04d}.png", "depth_unit_m": photo.depth_unit_m}
+        (folder / "depth").mkdir(exist_ok=True)
+        raw = np.rint(depth_m / photo.depth_unit_m).astype(np.uint16)
+        cv2.imwrite(str(folder / "depth" / f"{number:04d}.png"), raw)
     return row
 
 

@@ -43,6 +43,23 @@ def load_references(uri: str, unit_m: float = 1.0) -> ReferenceSet:
     Raises:
         BadJob: It is none of these, something is missing in it, or the photos will not do; what to do is said.
     """
+    folder, number = _named(uri)
+    return _loaded(folder.resolve(), number, unit_m, _state_of(folder))
+
+
+def posed_photos(uri: str, unit_m: float = 1.0) -> tuple[Photo, ...]:
+    """The usable photos of an object, wherever they were taken from; see ``load_references``.
+
+    Raises:
+        BadJob: No such folder, something is missing in it, or too few are usable.
+    """
+    folder, number = _named(uri)
+    photos, left_out, _ = _read(folder, number, unit_m)
+    return usable_photos(f"references {folder}", photos, left_out)[0]
+
+
+def _named(uri: str) -> tuple[Path, int | None]:
+    """The folder and the object's number that an address names."""
     parts = urlsplit(uri)
     if parts.scheme not in ("", "file") and len(parts.scheme) > 1:
         msg = f"references: expected a folder, got {uri}"
@@ -56,7 +73,7 @@ def load_references(uri: str, unit_m: float = 1.0) -> ReferenceSet:
     if number and not number.isdecimal():
         msg = f"references {uri}: expected a number for object, got {number!r}"
         raise BadJob(msg)
-    return _loaded(folder.resolve(), int(number) if number else None, unit_m, _state_of(folder))
+    return folder, int(number) if number else None
 
 
 def _state_of(folder: Path) -> tuple[int, int]:

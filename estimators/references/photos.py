@@ -21,6 +21,8 @@ class Photo:
         K: (3, 3) float64, pixels.
         cam_from_obj: Metres.
         mask: A picture that is not black where the object is; None where nobody knows.
+        depth: 16 bit, in the same camera; None without a depth sensor.
+        depth_unit_m: Metres in one unit of it.
         distortion: k1, k2, p1, p2 of OpenCV's model; the picture is rectified when it is read.
     """
 
@@ -29,6 +31,8 @@ class Photo:
     cam_from_obj: Pose
     mask: Path | None = None
     distortion: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    depth: Path | None = None
+    depth_unit_m: float = 1e-3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "K", checked_finite(f"K of {self.path.name}", self.K, (3, 3)))
@@ -48,6 +52,24 @@ class Photo:
             BadJob: The mask cannot be read.
         """
         return None if self.mask is None else self._rectified(_read(self.mask, cv2.IMREAD_GRAYSCALE)) > 0
+
+    def depth_m(self) -> Array | None:
+        """(H, W) float32 metres, 0 where unknown, rectified; None without a depth sensor.
+
+        Raises:
+            BadJob: The picture cannot be read, or is not one of 16 bit.
+        """
+        if self.depth is None:
+            return None
+        raw = _read(self.depth, cv2.IMREAD_UNCHANGED)
+        if raw.ndim != 2 or raw.dtype != np.uint16:
+            msg = f"depth {self.depth}: expected one channel of 16 bit, got {raw.dtype} of shape {raw.shape}"
+            raise BadJob(msg)
+        if any(self.distortion):  # depth must not be mixed between pixels
+            size = (raw.shape[1], raw.shape[0])
+            maps = cv2.initUndistortRectifyMap(self.K, np.array(self.distortion), None, self.K, size, cv2.CV_32FC1)
+            raw = cv2.remap(raw, maps[0], maps[1], cv2.INTER_NEAREST)
+        return raw.astype(np.float32) * np.float32(self.depth_unit_m)
 
     def _rectified(self, picture: Array) -> Array:
         return cv2.undistort(picture, self.K, np.array(self.distortion)) if any(self.distortion) else picture

@@ -19,7 +19,8 @@ def read_poses_file(folder: Path, unit_m: float) -> list[Photo]:
     """The photos that ``poses.json`` lists.
 
     Its form: ``{"photos": [{"file": "a.jpg", "K": [9 numbers], "cam_from_obj": [12 or 16 numbers], "mask": "a.png",
-    "distortion": [k1, k2, p1, p2]}, ...]}``; mask and distortion may be left out, K may stand once beside ``photos``.
+    "distortion": [k1, k2, p1, p2], "depth": "a_depth.png", "depth_unit_m": 0.001}, ...]}``; mask, distortion and depth
+    (16 bit) may be left out, K may stand once beside ``photos``.
 
     Args:
         folder: With the file and the pictures that it names.
@@ -80,12 +81,14 @@ def _photo(folder: Path, row: dict[str, Any], content: dict[str, Any], unit_m: f
     bent = number_list(row.get("distortion", (0, 0, 0, 0)), 4, f"{where}: distortion")
     mask = folder / str(row["mask"]) if row.get("mask") else None
     pose = Pose(u @ vt, matrix[:3, 3] * unit_m)
-    return Photo(folder / str(row["file"]), K, pose, mask, (bent[0], bent[1], bent[2], bent[3]))
+    depth = folder / str(row["depth"]) if row.get("depth") else None
+    step_m = float(number_list(row.get("depth_unit_m", 1e-3), 1, f"{where}: depth_unit_m")[0])
+    return Photo(folder / str(row["file"]), K, pose, mask, (bent[0], bent[1], bent[2], bent[3]), depth, step_m)
 
 
 def _check_complete(path: Path, photos: list[Photo]) -> None:
     named = {photo.path.resolve() for photo in photos}
-    masks = {photo.mask.resolve() for photo in photos if photo.mask}
+    masks = {beside.resolve() for photo in photos for beside in (photo.mask, photo.depth) if beside}
     there = {
         file.resolve()
         for folder in {photo.path.parent for photo in photos}
