@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry, start_http_server
 
 from consumers.broker import Broker, Partition
 from consumers.heart import BeatSender, Heart
-from consumers.kafka import KafkaBroker, KafkaSettings
 from consumers.loop import Loop, LoopSettings
 from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
@@ -60,15 +59,7 @@ def run_worker(
     codec = Codec(settings.registry)
     beats = BeatSender(settings.kafka) if broker is None else None
     heart = Heart(settings.pool, codec, beats) if beats else None
-    broker = broker or KafkaBroker(
-        settings.kafka,
-        KafkaSettings(
-            session_timeout_ms=settings.session_timeout_ms,
-            group_instance_id=settings.instance_id,
-            group_protocol=settings.group_protocol,
-            exactly_once=exactly_once,
-        ),
-    )
+    broker = broker or settings.broker(exactly_once=exactly_once)
     handler = PoseHandler(broker, codec, settings, metrics, loader, heart=heart)
     loop_settings = LoopSettings(
         group=worker_group(settings.pool),

@@ -4,16 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from consumers.membership import MemberSettings
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(MemberSettings):
     """Settings of ``consumers.service.run_worker``."""
 
-    model_config = SettingsConfigDict(env_prefix="POSESTREAM_", frozen=True)
-
-    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port,...")
-    registry: str = Field("http://127.0.0.1:8081", description="schema registry, its Confluent-compatible address")
     pool: str = Field("default", description="kind of worker: its frames topic and its consumer group")
     batch: int = Field(8, ge=1, le=256, description="frames a call of the estimator, at most; one a job")
     threads: int = Field(0, ge=0, le=256, description="frames and objects worked on at once; 0: one a usable core")
@@ -34,11 +31,6 @@ class WorkerSettings(BaseSettings):
     dead_letter_limit: int = Field(
         6000, ge=0, description="more dead letters within a minute stop the worker with exit code 3; 0: no limit"
     )
-    session_timeout_ms: int = Field(6000, ge=100, description="a worker silent for so long is counted out")
-    group_protocol: Literal["classic", "consumer"] = Field(
-        "classic", description="consumer: KIP-848, the broker shares the partitions out (Kafka 4)"
-    )
-    instance_id: str = Field("", description="static group member, for StatefulSets; empty: a dynamic one")
     metrics_port: int | None = Field(
         None, ge=0, le=65535, description="serve /metrics on loopback there; 0: a free one"
     )

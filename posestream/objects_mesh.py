@@ -9,9 +9,11 @@ import typer
 from rich.console import Console
 
 from estimators.reconstruction import Reconstruction, View, reconstruct
-from estimators.references import Photo, posed_photos
+from estimators.reconstruction.cutting import cut_out
+from estimators.references import Photo, posed_photos, told_box
 from estimators.references.keeping import objects_folder
 from posestream.progress import progress_bar
+from schemas.arrays import Array
 
 
 def mesh(
@@ -31,7 +33,8 @@ def mesh(
     if target is None:
         msg = f"{name} is no object of posestream objects add; for a folder say where the mesh is to go"
         raise typer.BadParameter(msg, param_hint="--out")
-    photos = posed_photos(f"{folder}" + ("" if number is None else f"?object={number}"), unit)
+    address = f"{folder}" + ("" if number is None else f"?object={number}")
+    photos, box = posed_photos(address, unit), told_box(address, unit)
     with progress_bar() as bar:
         tasks = {step: bar.add_task(step, total=None) for step in ("photos",)}
 
@@ -42,7 +45,7 @@ def mesh(
 
         views: list[View] = []
         for photo in photos:
-            views.append(_view(photo))
+            views.append(_view(photo, box))
             on_step("photos", len(views), len(photos))
         made = reconstruct(name, views, on_step, cells)
     path = write_mesh(made.mesh, target)
@@ -51,8 +54,11 @@ def mesh(
     Console(stderr=True).print(f"posestream job create JOB --object {path.parent.parent.name}={path}", soft_wrap=True)
 
 
-def _view(photo: Photo) -> View:
-    return View(photo.path.name, photo.picture(), photo.K, photo.cam_from_obj.matrix(), photo.depth_m(), photo.seen())
+def _view(photo: Photo, box: tuple[Array, Array] | None) -> View:
+    """A photo; one without a mask is given one where it is known how large the object is."""
+    pose, depth_m = photo.cam_from_obj.matrix(), photo.depth_m()
+    view = View(photo.path.name, photo.picture(), photo.K, pose, depth_m, photo.seen())
+    return view if view.mask is not None or box is None else cut_out(view, *box)
 
 
 def _tell(name: str, made: Reconstruction) -> None:

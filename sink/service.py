@@ -128,7 +128,7 @@ class _Sink:
             flush_interval_s=self._settings.flush_s,
             dead_letter_limit=self._settings.dead_letter_limit,
         )
-        loop = Loop(KafkaBroker(self._settings.kafka), handler, loop_settings)
+        loop = Loop(self._settings.broker(), handler, loop_settings)
         for topic in TOPICS:
             self._metrics.lag.labels(topic).set_function(partial(_lag, loop, topic))
         try:

@@ -5,16 +5,13 @@ from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from consumers.membership import MemberSettings
 
 
-class SinkSettings(BaseSettings):
+class SinkSettings(MemberSettings):
     """Settings of ``sink.service.run_sink``."""
 
-    model_config = SettingsConfigDict(env_prefix="POSESTREAM_", frozen=True)
-
-    kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port,...")
-    registry: str = Field("http://127.0.0.1:8081", description="schema registry, its Confluent-compatible address")
     database: str = Field(
         "postgresql://postgres@127.0.0.1:5432/posestream", description="Postgres >= 15, postgresql://user:pw@host/name"
     )

@@ -39,7 +39,7 @@ def ready_views(name: str, views: list[View]) -> tuple[Means, list[View]]:
         msg = (
             f"{name}: expected masks in {LEAST_BY_OUTLINES} photos or more to make a mesh by, or depth and masks in "
             f"{LEAST_BY_DEPTH}, got {len(masked)} with a mask and {len(deep)} of them with depth{told}; take more "
-            "photos from all sides and say in each where the object is"
+            "photos from all sides, and say in each where the object is, or in object.json how large it is"
         )
         raise BadJob(msg)
     if means is Means.OUTLINES:

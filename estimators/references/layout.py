@@ -58,6 +58,18 @@ def posed_photos(uri: str, unit_m: float = 1.0) -> tuple[Photo, ...]:
     return usable_photos(f"references {folder}", photos, left_out)[0]
 
 
+def told_box(uri: str, unit_m: float = 1.0) -> tuple[Array, Array] | None:
+    """The corners (3,) of an object's box, metres, as ``object.json`` or ``models_info.json`` has them; None without.
+
+    Raises:
+        BadJob: As ``posed_photos``.
+    """
+    folder, number = _named(uri)
+    says = folder / _SAYS
+    told = box_in(read_json(says), str(says), unit_m) if says.is_file() else None
+    return told or _read(folder, number, unit_m)[2]
+
+
 def _named(uri: str) -> tuple[Path, int | None]:
     """The folder and the object's number that an address names."""
     parts = urlsplit(uri)

@@ -1,5 +1,6 @@
 """Meshes from real photos beside the true ones; the figures are the least that the project promises."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 
 from estimators.mesh import load_mesh
 from estimators.reconstruction import View, surface_of
-from estimators.references import posed_photos
+from estimators.reconstruction.cutting import cut_out
+from estimators.references import posed_photos, told_box
 from schemas.arrays import Array
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -45,6 +47,22 @@ def compared(name: str, number: int, every: int, cells: int) -> tuple[Array, Arr
     true = load_mesh(path)
     ours, theirs = spread(made.points_m, made.faces, 12_000, 0), spread(true.vertices_m, true.faces, 12_000, 1)
     return nearest(ours[:2000], theirs), nearest(theirs[:2000], ours)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "least"), [("mustard_refs", 5, 0.85), ("ycbv_0001", 3, 0.85), ("desk_cube", 1, 0.85)]
+)
+def test_masks_are_cut_out_where_the_box_is_known(name: str, number: int, least: float) -> None:
+    address = f"{DATA / name}?object={number}"
+    box = told_box(address)
+    assert box is not None
+    agreed: list[float] = []
+    for view in views(name, number, 12 if name == "desk_cube" else 6):
+        found, true = cut_out(replace(view, mask=None), *box).mask, view.mask
+        assert found is not None
+        assert true is not None
+        agreed.append(float((found & true).sum() / (found | true).sum()))
+    assert np.mean(agreed) >= least
 
 
 def test_the_bottles_photos_give_its_whole_surface() -> None:

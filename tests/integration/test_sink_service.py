@@ -169,13 +169,17 @@ def stored_with_patience(sink: Running, job_id: str) -> list[int]:
         return []
 
 
+@pytest.mark.parametrize(
+    "member", [{}, {"group_protocol": "consumer"}, {"instance_id": "sink-1"}], ids=["classic", "consumer", "static"]
+)
 def test_a_second_sink_takes_over_from_the_offsets_in_the_database(
-    sink: Running, send: Callable[..., None], job_id: str
+    sink: Running, send: Callable[..., None], job_id: str, member: dict[str, str]
 ) -> None:
     send(POSES, job_id, event(job_id, 0))
     until(lambda: stored(sink, job_id) == [0], "the first row")
     stop, ready = threading.Event(), threading.Event()
-    second = replace_group(sink.settings)  # another group: only the database tells it where to begin
+    # another group: only the database tells it where to begin
+    second = sink.settings.model_copy(update={"group": f"{sink.settings.group}-b", **member})
     thread = threading.Thread(target=run_sink, args=(second, stop, lambda _: ready.set()))
     thread.start()
     assert ready.wait(PATIENCE_S)
@@ -185,10 +189,6 @@ def test_a_second_sink_takes_over_from_the_offsets_in_the_database(
     thread.join(PATIENCE_S)
     assert not thread.is_alive()
     assert stored(sink, job_id) == [0, 1]
-
-
-def replace_group(settings: SinkSettings) -> SinkSettings:
-    return settings.model_copy(update={"group": f"{settings.group}-b"})
 
 
 def received(websocket: ClientConnection, kind: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from estimators.mesh import load_mesh
 from estimators.reconstruction import Reconstruction, View, reconstruct, surface_of
 from estimators.reconstruction.clean import Surface
+from estimators.reconstruction.cutting import cut_out
 from estimators.reconstruction.files import write_mesh
 from estimators.reconstruction.nets import surface_net
 from estimators.rendering import CpuRenderer
@@ -63,6 +64,30 @@ def from_box_m(points_m: Array) -> Array:
 
 def middles(result: Reconstruction) -> Array:
     return result.mesh.vertices_m[result.mesh.faces].mean(axis=1).astype(np.float64)
+
+
+def before_a_floor(view: View) -> View:
+    """The same with a speckled grey behind it; the drawn one is black there."""
+    assert view.mask is not None
+    floor = np.random.default_rng(3).integers(90, 130, view.rgb.shape).astype(np.uint8)
+    return replace(view, rgb=np.where(view.mask[..., None], view.rgb, floor), mask=None)
+
+
+@pytest.mark.parametrize("depth", [False, True])
+def test_a_mask_is_cut_out_of_the_box(tmp_path: Path, *, depth: bool) -> None:
+    for view in ring(tmp_path, count=3, depth=depth):
+        half = np.array(BOX_M) / 2
+        found = cut_out(before_a_floor(view), -half, half).mask
+        assert found is not None
+        assert view.mask is not None
+        assert (found & view.mask).sum() / (found | view.mask).sum() > 0.9
+
+
+def test_no_mask_is_cut_out_where_the_box_is_not_in_the_picture(tmp_path: Path) -> None:
+    view = before_a_floor(ring(tmp_path, count=1)[0])
+    assert cut_out(view, np.array([3.0, 3, 3]), np.array([3.1, 3.1, 3.1])).mask is None
+    behind = np.linalg.inv(view.cam_from_obj)[:3, 3] * 2
+    assert cut_out(view, behind - 0.01, behind + 0.01).mask is None
 
 
 def test_a_surface_net_of_a_ball_is_closed_looks_outwards_and_has_its_volume() -> None:

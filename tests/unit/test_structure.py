@@ -18,6 +18,7 @@ ALLOWED = {
         "consumers.loop",
         "consumers.handler",
         "consumers.kafka",
+        "consumers.membership",
         "consumers.kafka_records",
         "consumers.broker",
         "consumers.unread",
