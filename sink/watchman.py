@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from confluent_kafka import KafkaException
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from consumers.book import JobBook
 from consumers.ledger import Ledger
@@ -93,7 +93,7 @@ def watch(kafka: str, codec: Codec, engine: Engine, stop: threading.Event) -> No
                 if _leads(connection):
                     _log.info("this process looks after the jobs")
                     _watch(kafka, codec, connection, stop)
-        except (DBAPIError, KafkaException, PosestreamError, TimeoutError) as error:
+        except (SQLAlchemyError, KafkaException, PosestreamError, TimeoutError) as error:
             _log.warning("jobs are not looked after right now: %s", error)
         stop.wait(BEAT_S)
 
@@ -111,5 +111,4 @@ def _watch(kafka: str, codec: Codec, connection: Connection, stop: threading.Eve
                 connection.execute(text("SELECT 1"))  # the lock is gone with the connection
                 watchman.look()
     finally:
-        if not connection.closed:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        connection.invalidate()  # and with it the lock, also where the database does not answer

@@ -235,7 +235,7 @@ def sent_and_heard(send: Callable[..., None], websocket: ClientConnection, job_i
         ("no json", "expected JSON"),
         ('{"subscribe": "job:../x"}', "expected job:<id>, frames:<id> or system"),
         ('{"subscribe": "job:a", "last_seq": "x"}', "expected a whole number"),
-        ('{"jump": 1}', "expected subscribe, unsubscribe or ping"),
+        ('{"jump": 1}', "expected subscribe, unsubscribe, done or ping"),
     ],
 )
 def test_a_wrong_request_is_answered_and_the_connection_stays(sink: Running, request_text: str, reason: str) -> None:
