@@ -30,7 +30,7 @@ from producers.sources.open import open_source
 
 pytestmark = [pytest.mark.integration, pytest.mark.e2e]
 
-SOURCE = "synthetic:?frames=600&seed=2"
+SOURCE = "synthetic:?frames=4000&seed=2"  # longer than these tests take
 TRACKED_RGB = np.array([0.27, 0.87, 0.56]) * 255  # as view.js draws it
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking")

@@ -233,7 +233,9 @@ def test_a_replay_keeps_the_spacing_of_the_captures(
     assert errors_s[len(errors_s) // 2] < 0.005  # the median: a busy machine stops anybody for a while
     length_s = (sent[-1].captured_ns - sent[0].captured_ns) * 1e-9 / speed
     published_ms = [record.timestamp_ms for record in records(broker, again)]
-    assert published_ms[-1] - published_ms[0] == pytest.approx(1000 * length_s, abs=100)  # nothing adds up
+    assert published_ms[-1] - published_ms[0] == pytest.approx(
+        1000 * length_s, abs=300
+    )  # nothing adds up: 60 steps of 5 ms would be more
 
 
 def test_a_part_is_replayed_from_kafka_and_from_a_file_alike(
