@@ -24,6 +24,18 @@ class JobExists(PosestreamError):
     """The book holds a job of that id already."""
 
 
+def job_in(ledger: Ledger, job_id: str) -> Job:
+    """One job of a ledger.
+
+    Raises:
+        NoSuchJob: There is none of that id; the message names those that there are.
+    """
+    if job_id not in ledger.jobs:
+        msg = f"job {job_id}: expected one of {', '.join(sorted(ledger.jobs)) or '(no job yet)'}"
+        raise NoSuchJob(msg)
+    return ledger.jobs[job_id]
+
+
 class JobBook:
     """Jobs as workers will see them.
 
@@ -164,10 +176,7 @@ class JobBook:
 
     def _known(self, job_id: str) -> tuple[Job, JobStatus | None]:
         with self.ledger() as ledger:
-            if job_id not in ledger.jobs:
-                msg = f"job {job_id}: expected one of {', '.join(sorted(ledger.jobs)) or '(no job yet)'}"
-                raise NoSuchJob(msg)
-            return ledger.jobs[job_id], ledger.state(job_id)
+            return job_in(ledger, job_id), ledger.state(job_id)
 
     def _want(self, job_id: str, wanted: Wanted, state: JobStatus, reason: str) -> Job:
         job, before = self._known(job_id)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from consumers.book import JobBook, NoSuchJob
+from consumers.book import JobBook, job_in
 from consumers.kafka import KafkaBroker
 from estimators.references.keeping import objects_folder
 from posestream.job_view import as_table, job_view
@@ -100,10 +100,7 @@ def list_jobs(kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY, a
 def show(job_id: JobId, kafka: Kafka = LOCAL_KAFKA, registry: Registry = LOCAL_REGISTRY) -> None:
     """Print a job, its state and its progress as JSON."""
     with book(kafka, registry).ledger() as ledger:
-        if job_id not in ledger.jobs:
-            msg = f"job {job_id}: expected one of {', '.join(sorted(ledger.jobs)) or '(no job yet)'}"
-            raise NoSuchJob(msg)
-        typer.echo(json.dumps(job_view(ledger, ledger.jobs[job_id]), indent=2))
+        typer.echo(json.dumps(job_view(ledger, job_in(ledger, job_id)), indent=2))
 
 
 @app.command()

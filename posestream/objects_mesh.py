@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from estimators.references import Photo, posed_photos, told_box
 from estimators.references.keeping import objects_folder
 from posestream.progress import progress_bar
 from schemas.arrays import Array
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 
 def mesh(
@@ -34,9 +37,10 @@ def mesh(
         msg = f"{name} is no object of posestream objects add; for a folder say where the mesh is to go"
         raise typer.BadParameter(msg, param_hint="--out")
     address = f"{folder}" + ("" if number is None else f"?object={number}")
-    photos, box = posed_photos(address, unit), told_box(address, unit)
+    photos = posed_photos(address, unit)
+    box = told_box(address, unit) if any(photo.mask is None for photo in photos) else None
     with progress_bar() as bar:
-        tasks = {step: bar.add_task(step, total=None) for step in ("photos",)}
+        tasks: dict[str, TaskID] = {}
 
         def on_step(step: str, done: int, total: int) -> None:
             if step not in tasks:

@@ -1,5 +1,8 @@
 """Planes that things stand on or before: table, floor, wall."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 
 from schemas.arrays import Array
@@ -12,20 +15,38 @@ _NEAR_M, _NEAR_SHARE = 0.006, 0.006  # of a plane, and of the distance: noise of
 _SEED = 5
 
 
-def supports(points_m: Array, least_m: float) -> Array:
-    """Which pixels lie on a large plane.
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """A plane of a scene.
+
+    Attributes:
+        mask: (h, w) bool, its pixels.
+        reach_m: How far it reaches in the direction in which it reaches least.
+    """
+
+    mask: Array
+    reach_m: float
+
+
+def supports(planes: Sequence[Plane], shape: tuple[int, int], least_m: float) -> Array:
+    """(h, w) bool, which pixels lie on a plane that reaches so far: a smaller one may be a side of the object."""
+    found = np.zeros(shape, np.bool_)
+    for plane in planes:
+        if plane.reach_m >= least_m:
+            found |= plane.mask
+    return found
+
+
+def find_planes(points_m: Array) -> list[Plane]:
+    """The planes that many pixels lie on, the fullest first.
 
     RANSAC (Fischler and Bolles 1981), one plane after the other, each fitted again to what lies near it.
 
     Args:
         points_m: (h, w, 3) float64, camera's frame; z is 0 where nothing is measured.
-        least_m: How far a plane must reach in both directions: one that is smaller may be a side of the object.
-
-    Returns:
-        (h, w) bool.
     """
     left = points_m[..., 2] > 0
-    found = np.zeros(left.shape, np.bool_)
+    found: list[Plane] = []
     least = _LEAST_SHARE * left.sum()
     random = np.random.default_rng(_SEED)
     for _ in range(_MOST_PLANES):
@@ -37,8 +58,7 @@ def supports(points_m: Array, least_m: float) -> Array:
         if near.sum() < least:
             break
         left &= ~near
-        if _reach_m(points_m[near]) >= least_m:
-            found |= near
+        found.append(Plane(near, _reach_m(points_m[near])))
     return found
 
 

@@ -11,7 +11,7 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.register import Registration, register
 from estimators.geometric.score import Evidence
 from estimators.geometric.segments import Segment, find_segments, points_of, shrunk
-from estimators.geometric.supports import supports
+from estimators.geometric.supports import Plane, find_planes, supports
 from estimators.rendering import Renderer
 from schemas.arrays import Array, checked
 
@@ -55,7 +55,8 @@ def find_unmasked(
     Returns:
         Registrations by name; what was not found is left out.
     """
-    pieces = [(name, piece) for name, model in models.items() for piece in _pieces(model, images)]
+    planes = _planes(images)
+    pieces = [(name, piece) for name, model in models.items() for piece in _pieces(model, images, planes)]
 
     def tried(asked: tuple[str, Segment]) -> Find | None:
         name, piece = asked
@@ -86,7 +87,7 @@ def find_in_box(model: ObjectModel, box: Array, images: FrameImages, renderer: R
         images: The frame, with depth.
         renderer: What draws.
     """
-    inside = [piece.mask & box for piece in _pieces(model, images) if box[piece.mask].mean() > _IN_BOX]
+    inside = [piece.mask & box for piece in _pieces(model, images, _planes(images)) if box[piece.mask].mean() > _IN_BOX]
     masks = [checked("mask", mask, mask.shape, np.bool_) for mask in (*inside, box)]
     found = [one for mask in masks if (one := register(model, mask, images, renderer)) is not None]
     return max(found, key=lambda one: one.rank, default=None)
@@ -97,9 +98,13 @@ def _has_its_colours(evidence: Evidence) -> bool:
     return evidence.likeness >= _LIKENESS * evidence.telling and float(np.hypot(*evidence.tone)) < _TONE
 
 
-def _pieces(model: ObjectModel, images: FrameImages) -> list[Segment]:
-    planes = supports(points_of(shrunk(images.depth_m), images.cam), _SUPPORT_DIAMETERS * model.mesh.diameter_m)
-    return find_segments(model, np.zeros(3), np.inf, images, _MOST, without=planes)
+def _planes(images: FrameImages) -> list[Plane]:
+    return find_planes(points_of(shrunk(images.depth_m), images.cam))
+
+
+def _pieces(model: ObjectModel, images: FrameImages, planes: list[Plane]) -> list[Segment]:
+    taken = supports(planes, shrunk(images.depth_m).shape, _SUPPORT_DIAMETERS * model.mesh.diameter_m)
+    return find_segments(model, np.zeros(3), np.inf, images, _MOST, without=taken)
 
 
 def _shared_out(finds: list[Find]) -> dict[str, Registration]:

@@ -3,6 +3,7 @@
 import logging
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from estimators.references.bop import bop_box, bop_photos, is_bop
@@ -65,9 +66,12 @@ def told_box(uri: str, unit_m: float = 1.0) -> tuple[Array, Array] | None:
         BadJob: As ``posed_photos``.
     """
     folder, number = _named(uri)
-    says = folder / _SAYS
-    told = box_in(read_json(says), str(says), unit_m) if says.is_file() else None
-    return told or _read(folder, number, unit_m)[2]
+    return box_in(_said(folder), str(folder / _SAYS), unit_m) or _read(folder, number, unit_m)[2]
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    """What ``object.json`` says; nothing where there is none."""
+    return read_json(folder / _SAYS) if (folder / _SAYS).is_file() else {}
 
 
 def _named(uri: str) -> tuple[Path, int | None]:
@@ -99,7 +103,7 @@ def _loaded(folder: Path, number: int | None, unit_m: float, _state: tuple[int, 
     name = f"references {folder}"
     photos, left_out, box = _read(folder, number, unit_m)
     kept, left_out = usable_photos(name, photos, left_out)
-    says = read_json(folder / _SAYS) if (folder / _SAYS).is_file() else {}
+    says = _said(folder)
     box = box_in(says, str(folder / _SAYS), unit_m) or box
     up = number_list(says["up"], 3, f"{folder / _SAYS}: up") if "up" in says else up_of(kept)
     masked = sum(photo.mask is not None for photo in kept)

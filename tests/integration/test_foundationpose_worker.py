@@ -35,7 +35,7 @@ ENCODING = FrameEncoding(depth_unit_m=0.001)
 
 
 class FoundationPoseWorld(World):
-    script = Path(__file__).with_name("foundationpose_worker.py")
+    script = Path(__file__).with_name("network_worker.py")
 
     def start(self) -> Any:
         place = {"weights": weights(still=False), "device": "cpu", "precision": "fp32", "estimator": "foundationpose"}

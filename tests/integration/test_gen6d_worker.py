@@ -31,7 +31,7 @@ BOX = JobObject("box", str(photos()))
 
 
 class Gen6DWorld(World):
-    script = Path(__file__).with_name("gen6d_worker.py")
+    script = Path(__file__).with_name("network_worker.py")
 
     def start(self) -> Any:
         return self.worker(weights=weights(), device="cpu", estimator="gen6d")

@@ -8,7 +8,7 @@ import pytest
 
 from estimators.geometric import GeometricEstimator
 from estimators.geometric.segments import points_of, shrunk
-from estimators.geometric.supports import supports
+from estimators.geometric.supports import find_planes, supports
 from estimators.mesh import load_mesh
 from schemas import Estimate, Job, JobObject, Pose, State
 from tests.unit.estimators_scene import CAMERA, Studio, pose, write_box
@@ -94,7 +94,8 @@ def test_a_wall_is_a_support_and_the_side_of_a_box_is_none(studio: Studio) -> No
     assert frame.masks is not None
     assert frame.depth_m is not None
     cam = np.array([CAMERA.fx, CAMERA.fy, CAMERA.cx, CAMERA.cy])
-    found = supports(points_of(shrunk(frame.depth_m), cam), 0.25)
+    points_m = points_of(shrunk(frame.depth_m), cam)
+    found = supports(find_planes(points_m), points_m.shape[:2], 0.25)
     front = frame.masks["carton"][2::4, 2::4]
     assert found[front].mean() < 0.05
     assert found[~front].mean() > 0.95

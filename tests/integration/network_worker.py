@@ -1,6 +1,8 @@
-"""A worker with Gen6D that logs how often the refiner was asked in each call of ``track``.
+"""A worker with networks; FoundationPose's registrations start from one hypothesis each.
 
-Run as ``python gen6d_worker.py``; what is on the command line is not read. Settings come from POSESTREAM_*.
+Run as ``python network_worker.py``; what is on the command line is not read.
+
+Settings come from POSESTREAM_*. Each call of ``track`` is logged with how often the refiner was asked in it.
 """
 
 import logging
@@ -12,17 +14,19 @@ from consumers.loop import stop_on_signals
 from consumers.service import run_worker
 from consumers.settings import WorkerSettings
 from estimators.base import Estimator
+from estimators.foundationpose import starts
+from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.gen6d.estimator import Gen6DEstimator
 from estimators.registry import Resources, load
 from schemas import Estimates, Frame
 
-_LOG = logging.getLogger("tests.gen6d")
+_LOG = logging.getLogger("tests.networks")
 
 
 def loaded(name: str, resources: Resources) -> Estimator:
     """The estimator, with its tracking logged."""
     made = load(name, resources)
-    if isinstance(made, Gen6DEstimator):
+    if isinstance(made, FoundationPoseEstimator | Gen6DEstimator):
         track, engine = made.track, made.engine
 
         def logged(frames: Sequence[Frame], priors: Sequence[Estimates]) -> list[Estimates]:
@@ -39,6 +43,7 @@ def loaded(name: str, resources: Resources) -> Estimator:
 def main() -> None:
     """Run until SIGTERM."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    starts.SURVIVORS = 1  # each costs three forwards of a network
     settings = WorkerSettings()  # type: ignore[call-arg]
     resources = Resources(settings.threads, settings.weights, settings.device, settings.precision)
     with stop_on_signals() as stop:
