@@ -65,6 +65,7 @@ class World:
         self._kafka = kafka or self.addresses.kafka
         self._environment = self.addresses.as_environment() | {"POSESTREAM_LOG": "info"}
         self._members: list[Member] = []
+        self._made = 0
         self._topics: Topics | None = None
         self.sink = self._member("sink", ["-m", "posestream", "sink", "--port", "0"], {})
         self.camera: Member | None = None
@@ -89,7 +90,7 @@ class World:
         given = {"KAFKA": self._kafka, "POOL": lane.pool, "DELIVERY": lane.delivery, "THREADS": 1}
         given |= {"SESSION_TIMEOUT_MS": int(SESSION_S * 1000)} | {name.upper(): one for name, one in settings.items()}
         environment = {f"POSESTREAM_{name}": str(value) for name, value in given.items()}
-        name = f"worker-{lane.delivery}-{len(self._members)}"
+        name = f"worker-{lane.delivery}-{self._made}"  # a log of its own, also after others are gone
         lane.workers.append(self._member(name, [WORKER, str(call_s)], environment))
         return lane.workers[-1]
 
@@ -199,6 +200,7 @@ class World:
             self._topics.close()
 
     def _member(self, name: str, command: list[str], environment: dict[str, str]) -> Member:
+        self._made += 1
         self._members.append(Member(name, command, self._environment | environment, self._folder))
         return self._members[-1]
 
