@@ -159,7 +159,7 @@ class KafkaBroker:
         return {
             "bootstrap.servers": self._addresses,
             "client.id": "posestream",
-            "reconnect.backoff.max.ms": 1000,
+            "reconnect.backoff.max.ms": 200,
             "socket.keepalive.enable": True,
             "logger": _log,
         }
