@@ -45,7 +45,7 @@ class TransactionalProducer(KafkaProducer):
         self._open = False
         self._first_ticket = 0
         self._patience = Patience()
-        self._stuck = False  # the client never came back from the end of a transaction
+        self._sound = False  # all that broke the transaction is that we gave it up
         self.broken = ""
         self._producer.init_transactions(_START_TIMEOUT_S)
 
@@ -102,7 +102,6 @@ class TransactionalProducer(KafkaProducer):
             self._patience.took(_within(limit_s, end))
         except (KafkaException, TimeoutError) as error:
             self._patience.ended()
-            self._stuck = isinstance(error, TimeoutError)
             self.broken = str(error.args[0])
             return False
         self._open = False
@@ -115,15 +114,18 @@ class TransactionalProducer(KafkaProducer):
             KafkaException: The broker does not answer now; to be asked again.
         """
         self._first_ticket = self._tickets  # what is still said about what was sent so far is of no interest
-        if self._stuck or not self._aborted():
+        if not (self._sound and self._aborted()):
             self._producer.purge()
             self._producer = Producer(self._config)  # of the same id: it takes the old one's place
             self._producer.init_transactions(timeout_s)
         self._on_the_way.clear()
-        self._open, self._stuck, self._error, self.broken = False, False, "", ""
+        self._open, self._sound, self._error, self.broken = False, False, "", ""
 
     def _aborted(self) -> bool:
-        """Whether the client aborted the transaction itself: a new one waits half a second for the broker to do so."""
+        """Whether the client aborted the transaction itself: a new one waits half a second for the broker to do so.
+
+        Not after an error of its own: librdkafka 2.16 then goes on with sequence numbers that the broker refuses.
+        """
         try:
             _within(_ABORT_S, lambda: self._producer.abort_transaction(_ABORT_S))
         except (KafkaException, TimeoutError) as error:
@@ -145,6 +147,7 @@ class TransactionalProducer(KafkaProducer):
     def give_up(self, reason: str) -> None:
         """Part of what was sent may not be seen: all of the open transaction is to be aborted."""
         if self._open:
+            self._sound = not self.broken
             self.broken = self.broken or reason
 
     def _begin(self) -> None:

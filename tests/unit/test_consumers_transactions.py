@@ -38,7 +38,7 @@ def producer() -> TransactionalProducer:
     made = TransactionalProducer.__new__(TransactionalProducer)
     client = Client()
     values = {"_producer": client, "_open": False, "_first_ticket": 0, "broken": "", "_error": "", "_tickets": 0}
-    for name, value in (values | {"_on_the_way": {}, "_stuck": False, "_patience": Patience()}).items():
+    for name, value in (values | {"_on_the_way": {}, "_sound": False, "_patience": Patience()}).items():
         setattr(made, name, value)
     return made
 
