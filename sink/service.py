@@ -1,6 +1,7 @@
 """The sink's process: stores events and serves the notifier; for the command line, the demo and tests."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
 from sink.api.services import Services
 from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
+from sink.feeding.commands import Commands
+from sink.feeding.desk import SourceDesk
+from sink.feeding.service import feed
 from sink.handler import TOPICS, SinkHandler
 from sink.jobs import job_book
 from sink.metrics import SinkMetrics
@@ -86,7 +90,11 @@ class _Sink:
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
             watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
-            for work, name in ((partial(self._store, store), "sink"), (watching, "watchman")):
+            work_of = [(partial(self._store, store), "sink"), (watching, "watchman")]
+            if self._settings.managed_producers:
+                feeding = partial(feed, self._settings, self._codec, self._engine, self._over)
+                work_of.append((feeding, "feeding"))
+            for work, name in work_of:
                 threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
         for thread in threads:
             thread.start()
@@ -153,10 +161,17 @@ class _Sink:
 def _services(settings: SinkSettings, engine: Engine, queries: Queries, codec: Codec) -> Services:
     """With accounts: the secret is read, and the first admin is made."""
     secret = signing_secret(settings.secret_file) if settings.accounts else None
-    made = Services(engine, queries, partial(job_book, settings.kafka, codec), secret, settings.jobs_per_user)
+    book = partial(job_book, settings.kafka, codec)
+    made = Services(engine, queries, book, secret, settings.jobs_per_user, _desk(settings))
     if made.has_accounts and made.accounts.make_first_admin():
         _log.warning("the account %s was made; to log in: posestream user set-password %s", *[FIRST_ADMIN] * 2)
     return made
+
+
+def _desk(settings: SinkSettings) -> SourceDesk:
+    folders = [*settings.source_paths(), *settings.folders()]
+    look = Commands(settings, os.environ).objects
+    return SourceDesk(settings.rules(), look, folders, settings.managed_producers, settings.producers_per_user)
 
 
 def _server_config(app: object) -> uvicorn.Config:
