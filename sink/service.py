@@ -28,6 +28,7 @@ from sink.metrics import SinkMetrics
 from sink.notifier.app import make_notifier
 from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
+from sink.notifier.wire import WiredWebsocket
 from sink.people.accounts import FIRST_ADMIN
 from sink.people.secret import signing_secret
 from sink.queries import Queries
@@ -86,7 +87,7 @@ class _Sink:
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        server = uvicorn.Server(_server_config(self._web(queries, own_hosts(host, port))))
+        server = uvicorn.Server(server_config(self._web(queries, own_hosts(host, port))))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
             watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
@@ -174,13 +175,14 @@ def _desk(settings: SinkSettings) -> SourceDesk:
     return SourceDesk(settings.rules(), look, folders, settings.managed_producers, settings.producers_per_user)
 
 
-def _server_config(app: object) -> uvicorn.Config:
+def server_config(app: object) -> uvicorn.Config:
+    """How the web server serves an ASGI application: no log of accesses, limits on the size of messages, pings."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type] - Starlette follows the protocol
         log_config=None,
         access_log=False,
         lifespan="on",
-        ws="websockets-sansio",
+        ws=WiredWebsocket,
         ws_max_size=_MAX_REQUEST_BYTES,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,
