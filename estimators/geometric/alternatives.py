@@ -19,6 +19,7 @@ from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
+_CONTRADICTED, _CONTRADICTED_SURE = 0.05, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
 _HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE, _HIDDEN_EVERY = 0.05, 0.85, 0.65, 2
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
@@ -104,7 +105,7 @@ def afresh(
 
     Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
     """
-    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW
+    low = found.evidence.hidden < _IN_VIEW and _is_low(found, score, memory)
     memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
     if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
         return found, score, memory
@@ -124,6 +125,12 @@ def afresh(
     others = [found.placement, again.fit.placement, *again.rivals]
     rivals = steps_to(best.placement, [one for one in others if not turned_over(model.wheel, one.R, best.placement.R)])
     return best, better, replace(memory, doubts=0, rivals=rivals, rivals_view=best.placement.view)
+
+
+def _is_low(found: Fit, score: float, memory: Memory) -> bool:
+    """Whether an object in full view scores less than usual; little less will do where depth contradicts it."""
+    contradicted = found.evidence.wrong > _CONTRADICTED
+    return score < (_CONTRADICTED_SURE if contradicted else _SURE) * memory.mean_score
 
 
 def _same_way_up(
