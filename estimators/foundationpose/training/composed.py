@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from estimators.foundationpose.training.backdrop import Backdrop
@@ -39,18 +40,20 @@ class Composed:
         """(H, W) bool, where the object is seen."""
         return self.index == 0
 
+    def balls(self) -> Array:
+        """(N, 4) centres and radii of balls about what was drawn, the object's first, metres."""
+        return np.stack([[*one.cam_from_obj[:3, 3], one.thing.mesh.diameter_m * np.sqrt(3) / 2] for one in self.placed])
+
     def before(self, back: Backdrop) -> tuple[Array, Array, Array, Array]:
         """Albedo, depth, normal and (H, W, 2) float32 strength and exponent of highlights, with a backdrop."""
         hidden = (back.depth_m > 0) & (back.depth_m < self.depth_m)
         own = (self.index >= 0) & ~hidden
         table = np.array([_DULL, *((one.thing.gloss, one.thing.sharpness) for one in self.placed)], np.float32)
-        mask = own[..., None]
-        return (
-            np.where(mask, self.albedo, back.albedo),
-            np.where(own, self.depth_m, back.depth_m),
-            np.where(mask, self.normal, back.normal),
-            table[np.where(own, self.index + 1, 0)],
-        )
+        albedo, depth_m, normal = back.albedo.copy(), back.depth_m.copy(), back.normal.copy()
+        np.copyto(depth_m, self.depth_m, where=own)
+        for values, front in ((albedo, self.albedo), (normal, self.normal)):
+            cv2.copyTo(front, own.astype(np.uint8), values)
+        return albedo, depth_m, normal, np.take(table, np.where(own, self.index + 1, 0), axis=0)
 
 
 def compose(layout: Layout, size_px: tuple[int, int], renderer: CpuRenderer) -> Composed:

@@ -1,16 +1,18 @@
 """Where things are before a camera: the object to be found, what stands about it, what is in front of it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from estimators.foundationpose.training.objects.surfaces import Thing
-from estimators.foundationpose.training.objects.things import thing
+from estimators.foundationpose.training.objects.things import size_of, thing
 from schemas.arrays import Array
 
 THINGS = 40_000
 """Objects that scenes take theirs from."""
-_NEIGHBOURS = 64  # things that the scenes of one block stand about the object: each is made once for many scenes
+NEIGHBOURS_FROM = 3_000_000_000
+"""Numbers of things that only stand about others begin here."""
+_NEIGHBOURS, _SHARED = 64, 4096  # so many stand about so many things: each is made once for many scenes
 _NEAREST_M, _FARTHEST_M = 0.2, 2.2
 
 
@@ -128,16 +130,11 @@ def _lowest(placed: Placed, up: Array) -> float:
     return float((points @ up).min() + up @ placed.cam_from_obj[:3, 3])
 
 
-def _resized(one: Thing, diameter_m: float) -> Thing:
-    """The same thing at another size."""
-    factor = np.float32(diameter_m / one.mesh.diameter_m)
-    mesh = replace(one.mesh, vertices_m=one.mesh.vertices_m * factor, diameter_m=float(diameter_m))
-    return replace(one, mesh=mesh)
-
-
-def _neighbour(number: int, diameter_m: float, rng: np.random.Generator) -> Thing:
-    block = THINGS + number // 512 * _NEIGHBOURS
-    return _resized(thing(block + int(rng.integers(_NEIGHBOURS))), float(np.clip(diameter_m, 0.02, 0.6)))
+def _neighbour(number: int, size_m: float, least: float, most: float, rng: np.random.Generator) -> Thing | None:
+    """One of those that stand about things of this number, its size between those shares of ``size_m``; or none."""
+    first = NEIGHBOURS_FROM + number // _SHARED * _NEIGHBOURS
+    fitting = [k for k in range(first, first + _NEIGHBOURS) if least <= size_of(k) / size_m <= most]
+    return thing(int(rng.choice(fitting))) if fitting else None
 
 
 def _stand_about(
@@ -150,10 +147,9 @@ def _stand_about(
     first /= np.linalg.norm(first)
     second, out = np.cross(up, first), list[Placed]()
     for _ in range(int(rng.integers(0, 10))):
-        if rng.random() < 0.08:
-            one = target.thing
-        else:
-            one = _neighbour(number, diameter * np.exp(rng.uniform(np.log(0.4), np.log(1.7))), rng)
+        one = target.thing if rng.random() < 0.08 else _neighbour(number, diameter, 0.3, 1.5, rng)
+        if one is None:
+            break
         reach = (diameter + one.mesh.diameter_m) / 2
         away, angle = reach * (0.9 + 1.6 * rng.random() ** 2), rng.uniform(0, 2 * np.pi)
         pose = np.eye(4)
@@ -169,13 +165,15 @@ def _in_front(target: Placed, number: int, rng: np.random.Generator) -> tuple[Pl
     """Up to two things between camera and object, which hide some of it."""
     diameter, place = target.thing.mesh.diameter_m, target.cam_from_obj[:3, 3]
     out: list[Placed] = []
-    for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15]))):
-        one = _neighbour(number, diameter * rng.uniform(0.25, 0.8), rng)
+    for _ in range(int(rng.choice([0, 1, 2], p=[0.35, 0.4, 0.25]))):
+        one = _neighbour(number, diameter, 0.15, 0.7, rng)
+        if one is None:
+            break
         gap = diameter / 2 + one.mesh.diameter_m / 2 + rng.uniform(0, 0.08)
         near = place[2] - gap
         if near < one.mesh.diameter_m + 0.06:
             continue
-        angle, aside = rng.uniform(0, 2 * np.pi), diameter * rng.uniform(0.2, 0.6)
+        angle, aside = rng.uniform(0, 2 * np.pi), diameter * rng.uniform(0.1, 0.6)
         pose = np.eye(4)
         pose[:3, :3] = random_turn(rng)
         pose[:3, 3] = place * (near / place[2]) + aside * np.array([np.cos(angle), np.sin(angle), 0.0])

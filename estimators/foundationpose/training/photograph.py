@@ -48,13 +48,13 @@ def _blurred(light: Array, rng: np.random.Generator) -> Array:
 
 def _exposed(image: Array, rng: np.random.Generator) -> Array:
     """Brought to a mean grey that differs from photo to photo, then white balance, contrast and saturation."""
-    level = float(image.mean()) + 1.0
-    gain = np.clip(rng.uniform(65, 160) / level, 0.5, 2.5) * (1 + rng.normal(size=3) * 0.05)
-    image = np.clip(image * gain.astype(np.float32), 0, 400)
-    image = 255 * (image / np.float32(255)) ** np.float32(rng.uniform(0.8, 1.25))
-    grey = image.mean(axis=2, keepdims=True)
-    image = grey + np.float32(rng.uniform(0.6, 1.25)) * (image - grey)
-    return (image - 110) * np.float32(rng.uniform(0.8, 1.15)) + 110
+    gain = np.clip(rng.uniform(65, 160) / (float(image.mean()) + 1.0), 0.5, 2.5) * (1 + rng.normal(size=3) * 0.05)
+    image = np.clip(image * (gain / 255).astype(np.float32), 0, 1.6)
+    image = cv2.pow(image, float(rng.uniform(0.8, 1.25)))
+    contrast, strength = rng.uniform(0.8, 1.15) * 255, rng.uniform(0.6, 1.25)
+    turn = np.eye(3) * strength + np.full((3, 3), (1 - strength) / 3)  # from grey, the mean of the channels
+    shift = np.full((3, 1), 110 - 110 * contrast / 255)
+    return cv2.transform(image, np.concatenate([turn * contrast, shift], axis=1))
 
 
 def _with_noise(image: Array, rng: np.random.Generator) -> Array:

@@ -9,6 +9,7 @@ from estimators.foundationpose.training.composed import Composed, compose
 from estimators.foundationpose.training.layout import THINGS, Layout, make_layout
 from estimators.foundationpose.training.lighting import dark_corners, lit, random_lights
 from estimators.foundationpose.training.photograph import photographed
+from estimators.foundationpose.training.rays import Rays
 from estimators.foundationpose.training.sensors import SENSORS, Shot
 from estimators.foundationpose.training.shadows import shadows
 from estimators.mesh import Mesh
@@ -85,7 +86,7 @@ def make_scene(seed: int, size_px: tuple[int, int] = (240, 320), *, first_thing:
         layout = make_layout(number, size_px, rng)
         composed = compose(layout, size_px, renderer)
         if composed.visible.sum() >= LEAST_PX:
-            return _seen(layout, composed, rng, renderer)
+            return _seen(layout, composed, rng, renderer)  # no backdrop is before it
     msg = f"scene {seed}: expected the object to be seen in one of {_TRIES} arrangements, got none"
     raise ValueError(msg)
 
@@ -93,9 +94,8 @@ def make_scene(seed: int, size_px: tuple[int, int] = (240, 320), *, first_thing:
 def _seen(layout: Layout, composed: Composed, rng: np.random.Generator, renderer: CpuRenderer) -> Scene:
     """The pictures that cameras take of an arrangement."""
     place, K = layout.target.cam_from_obj[:3, 3], layout.camera_matrix
-    farthest_m = max(float(one.cam_from_obj[2, 3]) for one in composed.placed) + 0.05
     size = composed.visible.shape
-    back = make_backdrop(K, (size[0], size[1]), layout.up, layout.table_m, farthest_m, rng)
+    back = make_backdrop(K, (size[0], size[1]), layout.up, layout.table_m, composed.balls(), rng)
     albedo, depth_m, normal, materials = composed.before(back)
     lights = random_lights(place, layout.up, rng)
     shade = np.ones((*size, 2), np.float32)
@@ -103,19 +103,17 @@ def _seen(layout: Layout, composed: Composed, rng: np.random.Generator, renderer
         shade[..., 0] = shadows(composed.placed, depth_m, normal, K, lights.places_m[0], place, renderer)
     shade[..., 1] = dark_corners(depth_m, rng.uniform(0, 0.6))
     light = lit(albedo, depth_m, normal, materials, K, lights, shade)
-    visible = composed.visible & (depth_m == composed.depth_m)
     name, measured = _measured(depth_m, normal, albedo, K, rng)
     return Scene(
-        photographed(light, rng), measured, K, layout.target.thing.mesh, layout.target.cam_from_obj, visible,
+        photographed(light, rng), measured, K, layout.target.thing.mesh, layout.target.cam_from_obj, composed.visible,
         layout.target.thing.symmetries, depth_m, composed.silhouette, name,
     )  # fmt: skip
 
 
 def _measured(depth_m: Array, normal: Array, albedo: Array, K: Array, rng: np.random.Generator) -> tuple[str, Array]:
     """The name of a depth camera and its picture."""
-    v, u = np.indices(depth_m.shape, np.float32)
-    rays = np.stack([(u - K[0, 2]) / K[0, 0], (v - K[1, 2]) / K[1, 1], np.ones_like(u)], axis=-1).astype(np.float32)
-    facing = -(rays * normal).sum(axis=-1) / np.linalg.norm(rays, axis=-1)
+    rays = Rays.of(K, (depth_m.shape[0], depth_m.shape[1]))
+    facing = -(rays.x * normal[..., 0] + rays.y * normal[..., 1] + normal[..., 2]) / rays.lengths()
     brightness = albedo.max(axis=2).astype(np.float32) / np.float32(255)
     shot = Shot(depth_m, facing, brightness, float(K[0, 0]))
     weights = np.array([weight for weight, _ in SENSORS.values()])

@@ -40,16 +40,15 @@ def shadows(
     out = np.ones(depth_m.shape, np.float32)
     view = np.array([camera_matrix[0, 0], camera_matrix[1, 1], camera_matrix[0, 2], camera_matrix[1, 2]], np.float32)
     pixel_m = max(far, 0.3) / focal
-    _shadow(seen, depth_m, normal, view, lamp_from_cam.astype(np.float32), np.float32(focal), np.float32(pixel_m), out)
+    _shadow(seen, depth_m, normal, view, lamp_from_cam.astype(np.float32), np.array([focal, pixel_m], np.float32), out)
     return cv2.blur(out, (3, 3))
 
 
 @njit(nogil=True, cache=True, fastmath=True)
 def _shadow(
-    seen: Array, depth: Array, normal: Array, view: Array, lamp_from_cam: Array, focal: float, pixel_m: float,
-    out: Array,
+    seen: Array, depth: Array, normal: Array, view: Array, lamp_from_cam: Array, lens: Array, out: Array,
 ) -> None:  # fmt: skip
-    size = seen.shape[0]
+    size, focal, pixel_m = seen.shape[0], lens[0], lens[1]
     for v in range(depth.shape[0]):
         for u in range(depth.shape[1]):
             z = depth[v, u]

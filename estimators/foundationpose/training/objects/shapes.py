@@ -39,11 +39,17 @@ class Shape:
 _Parts = tuple[Patch, Array, Array]
 
 
-def make_shape(rng: np.random.Generator, family: str | None = None) -> Shape:
+def random_size_m(rng: np.random.Generator) -> float:
+    """The longest side of something, as many of every order of size."""
+    return float(np.exp(rng.uniform(np.log(SMALLEST_M), np.log(LARGEST_M))))
+
+
+def make_shape(size_m: float, rng: np.random.Generator, family: str | None = None) -> Shape:
     """A random shape.
 
     Args:
-        rng: Whatever is random about it.
+        size_m: Its longest side, along one of its axes.
+        rng: Whatever else is random about it.
         family: One of ``FAMILIES``; any of them by their weights without it.
 
     Raises:
@@ -57,7 +63,6 @@ def make_shape(rng: np.random.Generator, family: str | None = None) -> Shape:
         raise ValueError(msg)
     patch, turns, upright = FAMILIES[family][1](rng)
     low, high = patch.points.min(axis=0), patch.points.max(axis=0)
-    size_m = np.exp(rng.uniform(np.log(SMALLEST_M), np.log(LARGEST_M)))
     points = (patch.points - (low + high) / 2) * (size_m / (high - low).max())
     return Shape(Patch(points, patch.faces, patch.uv, patch.aspect), turns, upright, family)
 

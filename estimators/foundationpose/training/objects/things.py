@@ -4,7 +4,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from estimators.foundationpose.training.objects.shapes import make_shape
+from estimators.foundationpose.training.objects.shapes import make_shape, random_size_m
 from estimators.foundationpose.training.objects.surfaces import Thing, painted
 
 _STREAM = 0x7068696E  # keeps these generators apart from those of scenes
@@ -18,4 +18,11 @@ def thing(number: int) -> Thing:
         number: 0 or above; as many as anybody wants.
     """
     rng = np.random.default_rng([_STREAM, number])
-    return painted(make_shape(rng), rng)
+    size_m = random_size_m(rng)
+    return painted(make_shape(size_m, rng), rng)
+
+
+@lru_cache(4096)
+def size_of(number: int) -> float:
+    """Longest side of ``thing`` of this number, metres, without making it."""
+    return random_size_m(np.random.default_rng([_STREAM, number]))
