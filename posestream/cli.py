@@ -22,6 +22,7 @@ from posestream.objects_commands import app as objects_app
 from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.progress import advance, progress_bar
 from posestream.stack.commands import app as stack_app
+from posestream.train_commands import train
 from posestream.user_commands import app as user_app
 from posestream.watch_commands import watch
 from posestream.weights_commands import app as weights_app
@@ -47,6 +48,7 @@ app.command()(record)
 app.command()(replay)
 app.command()(compare)
 app.command()(watch)
+app.command()(train)
 
 console = Console(stderr=True)
 _FILE_WIDTH = 140  # of a table that goes to a file
