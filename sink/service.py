@@ -31,6 +31,7 @@ from sink.metrics import SinkMetrics
 from sink.notifier.app import make_notifier
 from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
+from sink.patience import MOST_CONNECTIONS, PatientProtocol
 from sink.people.accounts import FIRST_ADMIN
 from sink.people.secret import signing_secret
 from sink.queries import Queries
@@ -191,6 +192,8 @@ def _desk(settings: SinkSettings) -> SourceDesk:
 def _server_config(app: object) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type] - Starlette follows the protocol
+        http=PatientProtocol,
+        limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         access_log=False,
         lifespan="on",
