@@ -62,6 +62,14 @@ class Served:
     def client(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=LATE_S)
 
+    def ask(self, client: socket.socket, request: bytes) -> bytes:
+        """The whole answer."""
+        client.sendall(request)
+        answer = b""
+        while not answer.endswith(b"\r\n\r\nok"):
+            answer += client.recv(4096) or b" closed\r\n\r\nok"
+        return answer
+
     def drip(self, client: socket.socket) -> float:
         """Send a head byte by byte; seconds until that fails."""
         began_s = time.monotonic()
@@ -97,17 +105,14 @@ def test_a_client_that_says_nothing_is_closed(served: Served) -> None:
 def test_a_head_that_comes_byte_by_byte_is_not_waited_for(served: Served, before: bytes) -> None:
     with served.client() as client:
         if before:
-            client.sendall(before)
-            assert b"200 OK" in client.recv(4096)
+            assert b"200 OK" in served.ask(client, before)
         assert served.drip(client) < LATE_S
 
 
 def test_an_answer_may_take_longer_than_a_head(served: Served) -> None:
     with served.client() as client:
-        client.sendall(GET.replace(b"/ ", b"/slow ", 1))
-        assert b"200 OK" in client.recv(4096)
-        client.sendall(GET)  # and the connection is still good
-        assert b"200 OK" in client.recv(4096)
+        assert b"200 OK" in served.ask(client, GET.replace(b"/ ", b"/slow ", 1))
+        assert b"200 OK" in served.ask(client, GET), "the connection is still good"
 
 
 def test_a_client_that_does_not_read_is_cut_off(served: Served) -> None:
