@@ -51,7 +51,8 @@ def test_a_mesh_is_uploaded_and_a_job_uses_it(world: ApiWorld, kind: str, folder
     objects = [{"object_id": "box", "model": f"mesh:{mesh_id}"}]
     assert world.ask("POST", "/api/v1/jobs", "ann", json={"id": f"job-{kind}", "objects": objects}).status_code == 201
     uri = Path(world.book.job(f"job-{kind}").objects[0].model_uri)
-    assert (uri.parent, uri.read_bytes()) == (folder, data)
+    assert (uri.parent.parent, uri.read_bytes()) == (folder, data)
+    assert [path.name for path in uri.parent.iterdir()] == [f"mesh.{kind}"]  # nothing of anybody's beside it
     stolen = world.ask("POST", "/api/v1/jobs", "bob", json={"id": f"bobs-{kind}", "objects": objects})
     assert stolen.status_code == 404
 
