@@ -77,6 +77,16 @@ def config_of(values: dict[str, Any], where: str, *, refiner: bool) -> NetworkCo
     return NetworkConfig(crop_ratio, _positive(values.get("rot_normalizer"), "rot_normalizer", where))
 
 
+def published_settings(crop_ratio: float, **more: str | float) -> dict[str, Any]:
+    """What ``config.yml`` has to say of a network of our own: all of it, as the reference falls back to other values.
+
+    Args:
+        crop_ratio: See ``NetworkConfig``.
+        more: A refiner's ``rot_rep`` and ``rot_normalizer``.
+    """
+    return {**_MUST_SAY, **_MAY_SAY, "crop_ratio": crop_ratio, **more}
+
+
 def _positive(value: Any, key: str, where: str) -> float:  # noqa: ANN401 - whatever YAML held
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
         msg = f"{where}: expected a number above 0 for {key}, got {value!r}"

@@ -9,7 +9,7 @@ from torch import nn
 from estimators.foundationpose.config import NetworkConfig, read_config
 from estimators.foundationpose.networks import RefineNet, ScoreNet
 from estimators.weights.files import CHECKPOINT, Family, Found, find, import_into, load
-from estimators.weights.place import default_folder
+from estimators.weights.place import chosen_folder
 
 CONFIG = "config.yml"
 REFINER, SCORER = "refiner", "scorer"
@@ -64,12 +64,12 @@ def load_weights(folder: Path | None) -> Weights:
     """The networks from an imported folder, or from one with the two published runs in it.
 
     Args:
-        folder: None for where ``weights import`` puts them.
+        folder: See ``place.chosen_folder``.
 
     Raises:
         BadJob: No weights there, of the wrong network, changed since they were imported, or not as expected.
     """
-    networks, found, digest = load(FAMILY, folder or default_folder(NAME))
+    networks, found, digest = load(FAMILY, chosen_folder(NAME, folder))
     configs = [NetworkConfig(**found[kind].settings) for kind in (REFINER, SCORER)]
     refiner, scorer = cast("RefineNet", networks[REFINER]), cast("ScoreNet", networks[SCORER])
     return Weights(refiner, scorer, configs[0], configs[1], digest)

@@ -10,7 +10,7 @@ from estimators.gen6d.detector import Detector
 from estimators.gen6d.refiner import Refiner
 from estimators.gen6d.selector import Selector
 from estimators.weights.files import CHECKPOINT, Family, load
-from estimators.weights.place import default_folder
+from estimators.weights.place import chosen_folder
 
 DETECTOR, SELECTOR, REFINER = "detector", "selector", "refiner"
 NAME = "gen6d"
@@ -67,12 +67,12 @@ def load_weights(folder: Path | None) -> Weights:
     """The networks from an imported folder, or from one with the three published runs in it.
 
     Args:
-        folder: None for where ``weights import`` puts them.
+        folder: See ``place.chosen_folder``.
 
     Raises:
         BadJob: No weights there, of the wrong network, changed since they were imported, or not as expected.
     """
-    networks, _, digest = load(FAMILY, folder or default_folder(NAME))
+    networks, _, digest = load(FAMILY, chosen_folder(NAME, folder))
     return Weights(
         cast("Detector", networks[DETECTOR]),
         cast("Selector", networks[SELECTOR]),

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,8 +68,22 @@ def load(family: Family, folder: Path) -> tuple[dict[str, nn.Module], dict[str, 
     """
     found = find(family, folder)
     networks = {kind: _checked(family, found[kind], read_state(found[kind].path)) for kind in family.tells}
-    digest = hashlib.sha256("".join(found[kind].sha256 for kind in family.tells).encode()).hexdigest()
-    return networks, found, digest
+    return networks, found, _digest(found[kind].sha256 for kind in family.tells)
+
+
+def describe(family: Family, folder: Path) -> tuple[str, int]:
+    """The digest of imported weights and their size in bytes, without loading them.
+
+    Raises:
+        BadJob: See ``find``.
+    """
+    found = find(family, folder)
+    size = sum(item.path.stat().st_size for item in found.values())
+    return _digest(found[kind].sha256 for kind in family.tells), size
+
+
+def _digest(sha256s: Iterable[str]) -> str:
+    return hashlib.sha256("".join(sha256s).encode()).hexdigest()
 
 
 def _checked(family: Family, found: Found, state: Mapping[str, Tensor]) -> nn.Module:

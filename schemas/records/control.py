@@ -1,16 +1,17 @@
-"""``Job``, ``StatusEvent``, ``Prompt`` and ``Heartbeat`` as records."""
+"""``Job``, ``JobRequest``, ``StatusEvent``, ``Prompt`` and ``Heartbeat`` as records."""
 
 from dataclasses import asdict
 
 from schemas.event import Box, Prompt, StatusEvent, StatusKind
-from schemas.heartbeat import Heartbeat, JobProgress, MemberKind
+from schemas.heartbeat import EstimatorOffer, Heartbeat, JobProgress, MemberKind
 from schemas.images import decode_mask, encode_mask
 from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries, Wanted
 from schemas.records.common import Avro, matrix, numbers, range_from, range_to
+from schemas.request import JobRequest, RequestedObject
 
 _JOB_SAME = (
     *("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version"),
-    *("retries", "attempt"),
+    *("retries", "attempt", "source"),
 )
 _STATUS_SAME = ("job_id", "run_id", "at_ns", "status", "reason")
 _OBJECT_SAME = ("object_id", "model_uri", "model_unit_m")
@@ -20,7 +21,7 @@ _BEAT_SAME = ("member_id", "pool", "host", "at_ns", "started_ns", "leaving")
 def job_to(job: Job) -> Avro:
     """The record of a job."""
     return {name: getattr(job, name) for name in _JOB_SAME} | {
-        "objects": [_object_to(item) for item in job.objects],
+        "objects": [object_to(item) for item in job.objects],
         "mode": job.mode.value,
         "wanted": job.wanted.value,
         "options": dict(job.options),
@@ -31,7 +32,7 @@ def job_from(record: Avro) -> Job:
     """The job of a record."""
     return Job(
         **{name: record[name] for name in _JOB_SAME},
-        objects=tuple(_object_from(item) for item in record["objects"]),
+        objects=tuple(object_from(item) for item in record["objects"]),
         mode=Mode(record["mode"]),
         wanted=Wanted(record["wanted"]),
         options=record["options"],
@@ -78,25 +79,40 @@ def prompt_from(record: Avro) -> Prompt:
 def beat_to(beat: Heartbeat) -> Avro:
     """The record of a heartbeat."""
     same = {name: getattr(beat, name) for name in _BEAT_SAME}
-    return same | {"kind": beat.kind.value, "jobs": [asdict(one) for one in beat.jobs]}
+    lists = {"jobs": [asdict(one) for one in beat.jobs], "estimators": [asdict(one) for one in beat.estimators]}
+    return same | lists | {"kind": beat.kind.value}
 
 
 def beat_from(record: Avro) -> Heartbeat:
     """The heartbeat of a record."""
     same = {name: record[name] for name in _BEAT_SAME}
     jobs = tuple(JobProgress(**one) for one in record["jobs"])
-    return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs)
+    estimators = tuple(EstimatorOffer(**one) for one in record["estimators"])
+    return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs, estimators=estimators)
 
 
-def _object_to(item: JobObject) -> Avro:
+def object_to(item: JobObject) -> Avro:
+    """The record of an object of a job."""
     axes = [{"axis": numbers(one.axis), "offset_m": numbers(one.offset_m)} for one in item.symmetries.continuous]
     discrete = [numbers(one) for one in item.symmetries.discrete]
     return {name: getattr(item, name) for name in _OBJECT_SAME} | {"discrete": discrete, "continuous": axes}
 
 
-def _object_from(record: Avro) -> JobObject:
+def object_from(record: Avro) -> JobObject:
+    """The object of a record."""
     axes = [
         ContinuousSymmetry(matrix(one["axis"], (3,)), matrix(one["offset_m"], (3,))) for one in record["continuous"]
     ]
     discrete = tuple(matrix(one, (4, 4)) for one in record["discrete"])
     return JobObject(**{name: record[name] for name in _OBJECT_SAME}, symmetries=Symmetries(discrete, tuple(axes)))
+
+
+def request_to(request: JobRequest) -> Avro:
+    """The record of a request for a job."""
+    return asdict(request)
+
+
+def request_from(record: Avro) -> JobRequest:
+    """The request of a record."""
+    same = {name: value for name, value in record.items() if name != "objects"}
+    return JobRequest(**same, objects=tuple(RequestedObject(**one) for one in record["objects"]))

@@ -9,8 +9,10 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from consumers.book import JobBook
+from sink.api.snapshots import Snapshots
+from sink.feeding.desk import SourceDesk, no_sources
 from sink.people.accounts import Accounts
-from sink.people.audit import Audit
+from sink.people.audit import Audit, Entry
 from sink.people.gate import Door
 from sink.people.limits import RateLimit
 from sink.people.ownership import Ownership
@@ -34,6 +36,7 @@ class Services:
         make_book: Asks Kafka for the book of jobs, once.
         secret: Signs tokens; None for a service without accounts.
         jobs_per_user: A user who is no admin may have so many.
+        desk: Takes jobs that have a source.
     """
 
     engine: Engine
@@ -41,6 +44,7 @@ class Services:
     make_book: Callable[[], JobBook]
     secret: bytes | None = None
     jobs_per_user: int = 100
+    desk: SourceDesk = field(default_factory=no_sources)
     log_ins: RateLimit = field(default_factory=lambda: RateLimit("log-ins", LOG_INS))
     per_user: RateLimit = field(default_factory=lambda: RateLimit("requests of a user", PER_USER))
     per_address: RateLimit = field(default_factory=lambda: RateLimit("requests of an address", PER_ADDRESS))
@@ -72,10 +76,20 @@ class Services:
         """The audit log."""
         return Audit(self.engine)
 
+    def note(self, who: Principal, action: str, target: str) -> None:
+        """Put into the audit log what did not come by HTTP; nowhere without accounts."""
+        if self.has_accounts:
+            self.audit.write(Entry(who.user_id, who.name, "kafka", action, target, 201, {}))
+
     @cached_property
     def book(self) -> JobBook:
         """The book of jobs; Overloaded while Kafka does not answer."""
         return self.make_book()
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Frames as pictures."""
+        return Snapshots(self.queries, self.book.codec, self.book.reader)
 
     @cached_property
     def door(self) -> Door | None:

@@ -1,0 +1,69 @@
+"""Training the scorer."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import torch
+from torch import nn
+
+from estimators.foundationpose.config import published_settings
+from estimators.foundationpose.networks import ScoreNet
+from estimators.foundationpose.training.losses import scorer_loss, share_right
+from estimators.foundationpose.training.numbered import numbered_scene
+from estimators.foundationpose.training.pictures import Subject
+from estimators.foundationpose.training.starts import errors, scorer_hypotheses
+from estimators.training.task import Batch, Loss
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CROP_RATIO = 1.1
+
+
+class ScorerTask:
+    """``Task`` of FoundationPose's scorer: scenes, and poses in each of which it has to find the best.
+
+    Args:
+        scenes: Of a batch.
+        poses: Of each scene; five in Wen et al. 2024.
+    """
+
+    name = "scorer"
+    learning_rate = 1e-4
+    warm_up_steps = 500
+
+    def __init__(self, scenes: int = 12, poses: int = 5) -> None:
+        self.scenes, self._poses = scenes, poses
+        self.settings: Mapping[str, Any] = {"scenes": scenes, "poses": poses}
+        self.published: Mapping[str, Any] = published_settings(CROP_RATIO)
+
+    def network(self) -> nn.Module:
+        """See ``Task``."""
+        return ScoreNet()
+
+    def batch(self, first_seed: int) -> Batch:
+        """``rendered`` and ``observed`` (N, 6, 160, 160), ``distance_m`` and ``angle_rad`` (scenes, poses)."""
+        parts = [self._examples(seed) for seed in range(first_seed, first_seed + self.scenes)]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
+        """Figures: ``right``, see ``share_right``."""
+        scorer, distance_m, angle_rad = cast("ScoreNet", network), batch["distance_m"], batch["angle_rad"]
+        features = scorer.features(batch["rendered"], batch["observed"])
+        logits = scorer.rank(features.unflatten(0, distance_m.shape))
+        total = scorer_loss(logits, distance_m, angle_rad)
+        return Loss(total, {"right": share_right(logits.detach(), distance_m, angle_rad)}, len(features))
+
+    def _examples(self, seed: int) -> Batch:
+        generator = np.random.default_rng([seed, 2])
+        subject = Subject.of(numbered_scene(seed))
+        symmetries, diameter_m = subject.symmetries, subject.surface.diameter_m
+        poses = scorer_hypotheses(subject.truth, symmetries, diameter_m, generator, self._poses)
+        rendered, observed = subject.score_pictures(poses, CROP_RATIO)
+        distances_m, angles_rad = errors(poses, subject.truth, symmetries, subject.points_m)
+        return {
+            "rendered": rendered,
+            "observed": observed,
+            "distance_m": torch.tensor(distances_m[None], dtype=torch.float32),
+            "angle_rad": torch.tensor(angles_rad[None], dtype=torch.float32),
+        }

@@ -1,0 +1,1 @@
+"""Training of our own networks, whatever they are: run by the minute, kept in small pieces, gone on with exactly."""

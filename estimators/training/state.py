@@ -1,0 +1,103 @@
+"""Everything that a run goes on from: numbers of the network, of the optimiser, and of every generator."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from estimators.training.task import Task
+
+_KEPT_SHARE = 0.998  # of the mean in a step: it is over about the last 500, and at first over a tenth of all
+_WEIGHT_DECAY = 0.0  # as the published runs
+_STEADY_STEPS = 10_000
+_LARGEST_GRADIENT = 5.0
+
+
+class Learner:
+    """A network while it learns.
+
+    AdamW; the rate rises over the task's first steps, and falls with the square root of the step after
+    ``_STEADY_STEPS``, so that no run needs to know how long it will be. What is validated and released is the running
+    mean of the network's numbers, which stands in for the decay at the end of a planned schedule.
+
+    Attributes:
+        task: What is learned.
+        network: In training mode.
+        step: Steps taken.
+
+    Args:
+        task: See above.
+        device: Where it learns.
+        seed: Of the network's first numbers and of dropout.
+    """
+
+    def __init__(self, task: Task, device: torch.device, seed: int) -> None:
+        torch.manual_seed(seed)
+        self.task, self._device = task, device
+        self.network = task.network().to(device).train()
+        self._averaged = AveragedModel(self.network, multi_avg_fn=_near, use_buffers=True).eval()
+        self._optimiser = torch.optim.AdamW(self.network.parameters(), task.learning_rate, weight_decay=_WEIGHT_DECAY)
+        self.step = 0
+
+    @property
+    def average(self) -> nn.Module:
+        """The running mean, in eval mode."""
+        return self._averaged.module
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        rising = min(1.0, (self.step + 1) / self.task.warm_up_steps)
+        return self.task.learning_rate * rising * min(1.0, (_STEADY_STEPS / (self.step + 1)) ** 0.5)
+
+    def learn(self, loss: torch.Tensor) -> float:
+        """One step down a loss.
+
+        Returns:
+            The length of the gradient before it was cut to ``_LARGEST_GRADIENT``; not finite where the loss was not,
+            and then no step is taken.
+        """
+        for group in self._optimiser.param_groups:
+            group["lr"] = self.rate
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        length = float(nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT))
+        if length == length and length != float("inf"):
+            self._optimiser.step()
+            self._averaged.update_parameters(self.network)
+        self.step += 1
+        return length
+
+    def state(self) -> dict[str, Any]:
+        """All of it, on whatever device it is."""
+        return {
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self._averaged.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "generator": torch.get_rng_state(),
+            "cuda_generator": torch.cuda.get_rng_state(self._device) if self._device.type == "cuda" else None,
+        }
+
+    def go_on_from(self, state: dict[str, Any]) -> None:
+        """Take over what ``state`` gave; on another kind of device only dropout will differ."""
+        self.network.load_state_dict(state["network"])
+        self._averaged.load_state_dict(state["average"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self.step = int(state["step"])
+        torch.set_rng_state(state["generator"])
+        if self._device.type == "cuda" and state["cuda_generator"] is not None:
+            torch.cuda.set_rng_state(state["cuda_generator"], self._device)
+
+
+@torch.no_grad()
+def _near(means: Sequence[Tensor], numbers: Sequence[Tensor], updates: Tensor | int) -> None:
+    """Take means nearer to the newest numbers, by as much as these are to count; counts are taken over."""
+    kept = min(_KEPT_SHARE, (1 + float(updates)) / (10 + float(updates)))
+    for mean, number in zip(means, numbers, strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(number, 1 - kept)
+        else:
+            mean.copy_(number)
