@@ -17,6 +17,7 @@ RULES: Rules = {
     ("GET", "/api/jobs"): _VIEWER,  # of those one may read
     ("GET", "/api/jobs/{job}"): _READER,
     ("GET", "/api/jobs/{job}/poses"): _READER,
+    ("GET", "/api/jobs/{job}/frames"): _READER,
     ("GET", "/api/jobs/{job}/objects/{object}/mesh"): _READER,
     ("GET", "/api/v1/openapi.json"): _ANYBODY,
     ("POST", "/api/v1/login"): _ANYBODY,
