@@ -17,6 +17,7 @@ from consumers.kafka_groups import set_up_group
 from consumers.kafka_producer import KafkaProducer
 from consumers.kafka_reader import KafkaReader
 from consumers.kafka_transactions import TransactionalConsumer, TransactionalProducer
+from schemas.connections import CONNECTIONS
 
 _log = logging.getLogger("posestream.consumers")
 
@@ -159,7 +160,7 @@ class KafkaBroker:
         return {
             "bootstrap.servers": self._addresses,
             "client.id": "posestream",
-            "reconnect.backoff.max.ms": 1000,
+            **CONNECTIONS,
             "socket.keepalive.enable": True,
             "logger": _log,
         }

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Ownership, Partition, Position, Record
@@ -165,7 +165,8 @@ class KafkaConsumer:
             self._ownership.lost(taken)
             self._back |= taken
             self._again_at_s = time.monotonic() + _AGAIN_S
-            consumer.incremental_assign(partitions)  # what is fetched meanwhile is left alone
+            # a place that nothing is read from yet: the group's own may not be known
+            consumer.incremental_assign([TopicPartition(p.topic, p.number, OFFSET_END) for p in sorted(taken)])
 
     def _start(self, consumer: Consumer, partitions: list[TopicPartition], ownership: Ownership) -> None:
         known = consumer.committed(partitions, timeout=_QUERY_TIMEOUT_S)
@@ -214,20 +215,20 @@ class KafkaConsumer:
     def _skip_expired(self, partition: Partition) -> None:
         """Go on at the oldest record that is left and report what was lost.
 
-        A position beyond the end means that the topic was made anew: none of its records has been read.
+        A position beyond the end means that the topic was made anew: none of its records has been read. One that is
+        there is kept: the error is of before the partition was taken again.
         """
-        where = TopicPartition(partition.topic, partition.number)
         marks = watermarks(self._admin(), [partition])[partition]
         wanted = self._next[partition]
-        if wanted < marks.low and self._ownership:
+        if 0 <= wanted < marks.low and self._ownership:
             self._ownership.expired(partition, wanted, marks.low - 1)
         elif wanted > marks.high:
             _log.error(
                 "%s ends at %d, the group had come to %d: read again from its start", partition, marks.high, wanted
             )
-        self._next[partition] = marks.low
-        self._consumer.incremental_unassign([where])
-        self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, marks.low)])
+        self._next[partition] = wanted if marks.low <= wanted <= marks.high else marks.low
+        self._consumer.incremental_unassign([TopicPartition(partition.topic, partition.number)])
+        self._consumer.incremental_assign([TopicPartition(partition.topic, partition.number, self._next[partition])])
 
 
 def _position(known: TopicPartition) -> Position | None:

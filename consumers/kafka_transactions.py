@@ -1,7 +1,9 @@
 """Exactly once through Kafka: what a process sends and how far it has come become visible together, or not at all."""
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -20,7 +22,11 @@ _log = logging.getLogger("posestream.consumers")
 _START_TIMEOUT_S = 30.0
 _RECOVER_TIMEOUT_S = 5.0
 _LAST_WORDS_S = 1.0
-_GRACE_S = 0.5
+_ABORT_S = 1.0
+_LEAST_S = 1.0
+_TIMES = 8.0
+_FADE = 0.9
+_MOST_S = 10.0
 
 
 class TransactionalProducer(KafkaProducer):
@@ -38,6 +44,8 @@ class TransactionalProducer(KafkaProducer):
         self._config = config
         self._open = False
         self._first_ticket = 0
+        self._patience = Patience()
+        self._sound = False  # all that broke the transaction is that we gave it up
         self.broken = ""
         self._producer.init_transactions(_START_TIMEOUT_S)
 
@@ -73,7 +81,7 @@ class TransactionalProducer(KafkaProducer):
         Args:
             positions: May be empty.
             group: The consumer's ``consumer_group_metadata()``: who is not of its generation any more is refused.
-            timeout_s: How long it may take.
+            timeout_s: How long it may take at most.
 
         Returns:
             False if it was refused or is in doubt: ``broken`` says why.
@@ -82,16 +90,18 @@ class TransactionalProducer(KafkaProducer):
             return not self.broken
         offsets = [TopicPartition(p.topic, p.number, at.offset, at.metadata) for p, at in positions.items()]
         producer = self._producer
+        limit_s = self._patience.limit_s(timeout_s)
 
         def end() -> None:
             if offsets:
-                producer.send_offsets_to_transaction(offsets, group, timeout_s)
-            producer.commit_transaction(timeout_s)
+                producer.send_offsets_to_transaction(offsets, group, limit_s)
+            producer.commit_transaction(limit_s)
 
         try:
             self._begin()
-            _within(timeout_s + _GRACE_S, end)
+            self._patience.took(_within(limit_s, end))
         except (KafkaException, TimeoutError) as error:
+            self._patience.ended()
             self.broken = str(error.args[0])
             return False
         self._open = False
@@ -103,12 +113,25 @@ class TransactionalProducer(KafkaProducer):
         Raises:
             KafkaException: The broker does not answer now; to be asked again.
         """
-        self._producer.purge()
-        self._producer = Producer(self._config)  # of the same id: it takes the old one's place
-        self._producer.init_transactions(timeout_s)
+        self._first_ticket = self._tickets  # what is still said about what was sent so far is of no interest
+        if not (self._sound and self._aborted()):
+            self._producer.purge()
+            self._producer = Producer(self._config)  # of the same id: it takes the old one's place
+            self._producer.init_transactions(timeout_s)
         self._on_the_way.clear()
-        self._first_ticket = self._tickets  # what the old one still says is of no interest
-        self._open, self._error, self.broken = False, "", ""
+        self._open, self._sound, self._error, self.broken = False, False, "", ""
+
+    def _aborted(self) -> bool:
+        """Whether the client aborted the transaction itself: a new one waits half a second for the broker to do so.
+
+        Not after an error of its own: librdkafka 2.16 then goes on with sequence numbers that the broker refuses.
+        """
+        try:
+            _within(_ABORT_S, lambda: self._producer.abort_transaction(_ABORT_S))
+        except (KafkaException, TimeoutError) as error:
+            _log.info("not aborted by the client itself: %s", error.args[0])
+            return False
+        return True
 
     def close(self) -> None:
         """Drop what is not committed and let go; a second call does nothing."""
@@ -124,6 +147,7 @@ class TransactionalProducer(KafkaProducer):
     def give_up(self, reason: str) -> None:
         """Part of what was sent may not be seen: all of the open transaction is to be aborted."""
         if self._open:
+            self._sound = not self.broken
             self.broken = self.broken or reason
 
     def _begin(self) -> None:
@@ -160,8 +184,31 @@ class TransactionalProducer(KafkaProducer):
             super()._settle(ticket, error, message, on_delivered)
 
 
-def _within(limit_s: float, call: Callable[[], None]) -> None:
-    """Run a call in a thread that is left behind where the limit passes.
+class Patience:
+    """How long to wait for the end of a transaction: a few times what those before took, as TCP waits for an answer.
+
+    What is waited for in vain (see ``_within``) ends soon after a cut, and a network that grew slow is waited for twice
+    as long at each try.
+    """
+
+    def __init__(self) -> None:
+        self._limit_s = math.inf
+
+    def limit_s(self, most_s: float) -> float:
+        """For the next one."""
+        return min(self._limit_s, most_s)
+
+    def took(self, seconds: float) -> None:
+        """One came to its end."""
+        self._limit_s = max(_LEAST_S, _TIMES * seconds, _FADE * min(self._limit_s, _MOST_S))
+
+    def ended(self) -> None:
+        """One was given up."""
+        self._limit_s *= 2
+
+
+def _within(limit_s: float, call: Callable[[], None]) -> float:
+    """Run a call in a thread that is left behind where the limit passes; returns the seconds it took.
 
     librdkafka 2.16 looks at no clock in ``send_offsets_to_transaction`` (its issue 5456): a connection that is cut
     then is waited for for ever.
@@ -171,6 +218,7 @@ def _within(limit_s: float, call: Callable[[], None]) -> None:
         KafkaException: From the call.
     """
     failed: list[BaseException] = []
+    began_s = time.monotonic()
 
     def guarded() -> None:
         try:
@@ -186,6 +234,7 @@ def _within(limit_s: float, call: Callable[[], None]) -> None:
         raise TimeoutError(msg)
     if failed:
         raise failed[0]
+    return time.monotonic() - began_s
 
 
 class TransactionalConsumer(KafkaConsumer):
@@ -242,7 +291,11 @@ class TransactionalConsumer(KafkaConsumer):
             self._back |= ours
             self._next.clear()
         try:
+            for topic in {partition.topic for partition in self._back}:  # a client made while it is away waits longer
+                self._admin().list_topics(topic, timeout=_RECOVER_TIMEOUT_S)
             self._producer.recover(_RECOVER_TIMEOUT_S)
+            self._consumer.poll(0)  # the group may have given up on us: nothing is to be taken in vain
+            self._raise()
             self._take_again(self._consumer)
         except KafkaException as error:
             if not is_passing(error.args[0]):

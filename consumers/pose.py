@@ -84,6 +84,8 @@ class PoseHandler:
 
     def assigned(self, committed: Mapping[Partition, Position | None]) -> Mapping[Partition, int]:
         """Take streams over: their tracks, what is known of their jobs, and our name under each track."""
+        # what we sent while they were ours before may be on its way still, and would lie behind what is read now
+        self._producer.flush(_TAKE_OVER_TIMEOUT_S)
         news = self._directory.assign([partition.number for partition in committed])
         self._refused += news.refused
         for stream in self._tracks.restore(committed, self._is_ours):

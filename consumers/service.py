@@ -48,28 +48,13 @@ def run_worker(
         BadJob: The estimator of the settings cannot be loaded.
         Exception: Whatever the worker cannot get over; nothing was committed after it.
     """
-    if loader is None:
-        from estimators.registry import Resources, load
-
-        places = (settings.weights, settings.device, settings.precision, settings.renderer)
-        loader = partial(load, resources=Resources(settings.threads, *places))
-    loader = _with_first(loader, settings.estimator)
-    exactly_once = settings.delivery == "exactly_once"
+    loader = _with_first(loader or _loader(settings), settings.estimator)
     metrics = WorkerMetrics(registry or CollectorRegistry())
     codec = Codec(settings.registry)
     beats = BeatSender(settings.kafka) if broker is None else None
     heart = Heart(settings.pool, codec, beats) if beats else None
-    broker = broker or settings.broker(exactly_once=exactly_once)
+    broker = broker or settings.broker(exactly_once=settings.delivery == "exactly_once")
     handler = PoseHandler(broker, codec, settings, metrics, loader, heart=heart)
-    loop_settings = LoopSettings(
-        group=worker_group(settings.pool),
-        topics=(frames_topic(settings.pool),),
-        max_records=_MAX_RECORDS,
-        flush_timeout_s=min(_FLUSH_S, settings.session_timeout_ms / 1000) if exactly_once else _FLUSH_S,
-        flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
-        revoke_budget_s=settings.revoke_s,
-        dead_letter_limit=settings.dead_letter_limit,
-    )
 
     def on_lag(lag: Mapping[Partition, int]) -> None:
         for partition, behind in lag.items():
@@ -79,11 +64,31 @@ def run_worker(
         if not _prepared(codec, stop):
             return
         with _served(metrics.registry, settings.metrics_port):
-            Loop(broker, handler, loop_settings, on_lag=on_lag, on_commit=handler.committed).run(stop)
+            Loop(broker, handler, _loop_settings(settings), on_lag=on_lag, on_commit=handler.committed).run(stop)
     finally:
         handler.close()
         if beats:
             beats.close()
+
+
+def _loader(settings: WorkerSettings) -> Callable[[str], Estimator]:
+    from estimators.registry import Resources, load  # torch and kernels: only where they are used
+
+    places = (settings.weights, settings.device, settings.precision, settings.renderer)
+    return partial(load, resources=Resources(settings.threads, *places))
+
+
+def _loop_settings(settings: WorkerSettings) -> LoopSettings:
+    exactly_once = settings.delivery == "exactly_once"
+    return LoopSettings(
+        group=worker_group(settings.pool),
+        topics=(frames_topic(settings.pool),),
+        max_records=_MAX_RECORDS,
+        flush_timeout_s=min(_FLUSH_S, settings.session_timeout_ms / 1000) if exactly_once else _FLUSH_S,
+        flush_interval_s=min(settings.flush_s, _TRANSACTION_S) if exactly_once else settings.flush_s,
+        revoke_budget_s=settings.revoke_s,
+        dead_letter_limit=settings.dead_letter_limit,
+    )
 
 
 def _with_first(loader: Callable[[str], Estimator], name: str) -> Callable[[str], Estimator]:

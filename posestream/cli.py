@@ -26,6 +26,7 @@ from posestream.train_commands import train
 from posestream.user_commands import app as user_app
 from posestream.watch_commands import watch
 from posestream.weights_commands import app as weights_app
+from producers.confinement.opening import open_confined
 from producers.settings import ProduceSettings
 from producers.sources.open import SOURCE_HELP, open_source
 from sink.settings import SinkSettings
@@ -74,15 +75,18 @@ def demo(
 def produce(
     settings: ProduceSettings,
     job_id: Annotated[str, typer.Argument(metavar="JOB", help="a job of posestream job create")],
-    source: Annotated[str, typer.Argument(help="SCHEME:PLACE?OPTIONS, see below")],
+    source: Annotated[str, typer.Argument(help="SCHEME:PLACE?OPTIONS, see below", envvar="POSESTREAM_SOURCE")],
     as_json: AsJson = False,
 ) -> None:
     """Publish a source's frames for a job; an interrupted run goes on after its last delivered frame."""
+    from producers.managed import NOT_AT_ITS_END, end_with_parent
     from producers.service import produce as run
 
-    job = book(settings.kafka, settings.registry).job(job_id)
-    opened = open_source(source)
     with stop_on_signals() as stop, progress_bar() as bar:
+        if settings.managed:
+            end_with_parent(stop)
+        job = book(settings.kafka, settings.registry).job(job_id)
+        opened = open_confined(source, settings.rules()) if settings.managed else open_source(source)
         on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count or None))
         report = run(settings, job, opened, stop, on_frame)
     if as_json:
@@ -93,6 +97,8 @@ def produce(
             f"{report.first_seq} on, {report.dropped} dropped, "
             f"{report.sent_bytes / 1e6:.1f} MB in {report.seconds:.1f} s"
         )
+    if settings.managed and not report.ended:
+        raise typer.Exit(NOT_AT_ITS_END)
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from schemas import Job, Mode, PosestreamError
+from schemas.connections import CONNECTIONS
 from schemas.topics import MESSAGE_LIMIT_BYTES
 from schemas.traces import TRACEPARENT
 
@@ -103,6 +104,7 @@ def _config(kafka: str, mode: Mode) -> dict[str, Any]:
 
     return {
         "bootstrap.servers": kafka,
+        **CONNECTIONS,
         "enable.idempotence": True,
         "acks": "all",
         "linger.ms": 1,

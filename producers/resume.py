@@ -52,6 +52,17 @@ def unfinished_run(kafka: str, codec: Codec, job: Job) -> Progress | None:
         return Progress(start.run_id, source, 0)
 
 
+def has_ended(kafka: str, codec: Codec, job: Job) -> bool:
+    """Whether the job's newest run came to its end.
+
+    Raises:
+        BrokerSilent: No answer within 20 s.
+    """
+    with TailReader(kafka) as reader:
+        newest = _newest_word(reader, codec, job)
+    return newest is not None and newest[0].reason == END_OF_STREAM
+
+
 def _newest_word(reader: TailReader, codec: Codec, job: Job) -> tuple[StatusEvent, int] | None:
     """The newest start or end of a stream of the job since it was made, and its time in ms."""
     for message in reader.backwards(STATUS, job.partition):

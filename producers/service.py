@@ -17,7 +17,7 @@ from producers.heart import ProducerHeart
 from producers.metrics import ProducerMetrics
 from producers.pacing import Pacer
 from producers.publish import Counts, FramePublisher
-from producers.resume import unfinished_run
+from producers.resume import has_ended, unfinished_run
 from producers.run import Run
 from producers.settings import ProduceSettings
 from producers.sources.base import LiveSource, Notice, Source, SourceError
@@ -44,7 +44,7 @@ class ProduceReport:
     """What a producer did.
 
     Attributes:
-        run_id: The run it fed.
+        run_id: The run it fed; "" where ``once`` left nothing to do.
         first_seq: Its first frame; above 0 where it went on with an interrupted run.
         frames: Frames read from the source, damaged ones included.
         delivered: Frames acknowledged by the broker.
@@ -94,6 +94,8 @@ def produce(
     """
     metrics = metrics or ProducerMetrics()
     codec = Codec(settings.registry)
+    if settings.once and has_ended(settings.kafka, codec, job):
+        return ProduceReport("", 0, 0, 0, 0, 0, 0.0, ended=True)
     run_id, first_seq = _place(settings, codec, job, source)
     codec.prepare(frames_topic(job.pool), Frame)
     codec.prepare(STATUS, StatusEvent)  # it must be able to tell what it drops while the registry is away

@@ -3,13 +3,12 @@
 from typing import Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from producers.confinement.settings import SourceRuleSettings
 
 
-class ProduceSettings(BaseSettings):
+class ProduceSettings(SourceRuleSettings):
     """Settings of ``producers.service.produce``."""
-
-    model_config = SettingsConfigDict(env_prefix="POSESTREAM_", frozen=True)
 
     kafka: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port,...")
     registry: str = Field("http://127.0.0.1:8081", description="schema registry, its Confluent-compatible address")
@@ -17,6 +16,10 @@ class ProduceSettings(BaseSettings):
         None, ge=0, description="frames a second; 0 is as fast as possible; the source's own rate if not given"
     )
     new_run: bool = Field(False, description="start from the beginning even where an interrupted run could go on")
+    once: bool = Field(False, description="end at once where the job's last run came to its end")
+    managed: bool = Field(
+        False, description="as the service starts it: only what --source-* let through, and no longer than its stdin"
+    )
     rgb: Literal["jpeg", "png"] = Field("jpeg", description="colour codec; png is lossless and five times larger")
     jpeg_quality: int = Field(90, ge=1, le=100, description="quality of jpeg")
     depth: Literal["dzp16", "png16"] = Field("dzp16", description="depth codec; both are lossless")

@@ -8,6 +8,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas import PosestreamError
+from schemas.connections import CONNECTIONS
 
 _FIRST_CHUNK = 4  # what is looked for is nearly always among the last few
 _LARGEST_CHUNK = 1024
@@ -31,6 +32,7 @@ class TailReader:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka,
+                **CONNECTIONS,
                 "group.id": f"posestream-tail-{uuid.uuid4()}",  # the client wants one; nothing is committed
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,

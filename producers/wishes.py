@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from producers.client import DeliveryError
 from schemas import BadMessage, Job, PosestreamError, Wanted
 from schemas.codec import Codec
+from schemas.connections import CONNECTIONS
 from schemas.registry import RegistryUnavailable
 from schemas.topics import JOBS
 
@@ -49,7 +50,7 @@ class Wishes:
         self._gone = False
         self._looked_s = clock_s()
         self._consumer = Consumer(
-            {"bootstrap.servers": kafka, "group.id": "posestream-wishes", "enable.auto.commit": False}
+            {"bootstrap.servers": kafka, **CONNECTIONS, "group.id": "posestream-wishes", "enable.auto.commit": False}
         )
         since_ms = time.time_ns() // 1_000_000 - _BACK_MS
         try:

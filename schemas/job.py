@@ -124,6 +124,8 @@ class Job:
         wanted: What people want of it now.
         retries: How often it is tried again after it failed.
         attempt: Which try this is, from 0.
+        source: Address of the source that the service feeds it from, with whatever password is in it; empty where
+            somebody starts a producer.
     """
 
     id: str
@@ -139,6 +141,7 @@ class Job:
     wanted: Wanted = Wanted.RUN
     retries: int = 0
     attempt: int = 0
+    source: str = ""
 
     def __post_init__(self) -> None:
         check_id("job id", self.id)

@@ -1,6 +1,7 @@
 """The sink's process: stores events and serves the notifier; for the command line, the demo and tests."""
 
 import logging
+import os
 import socket
 import threading
 from collections.abc import Callable
@@ -18,12 +19,16 @@ from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
 from sink.api.services import Services
 from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
+from sink.feeding.commands import Commands
+from sink.feeding.desk import SourceDesk
+from sink.feeding.service import feed
 from sink.handler import TOPICS, SinkHandler
 from sink.jobs import job_book
 from sink.metrics import SinkMetrics
 from sink.notifier.app import make_notifier
 from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
+from sink.notifier.wire import WiredWebsocket
 from sink.people.accounts import FIRST_ADMIN
 from sink.people.secret import signing_secret
 from sink.queries import Queries
@@ -82,11 +87,15 @@ class _Sink:
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        server = uvicorn.Server(_server_config(self._web(queries, own_hosts(host, port))))
+        server = uvicorn.Server(server_config(self._web(queries, own_hosts(host, port))))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
         if self._settings.write:
             watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
-            for work, name in ((partial(self._store, store), "sink"), (watching, "watchman")):
+            work_of = [(partial(self._store, store), "sink"), (watching, "watchman")]
+            if self._settings.managed_producers:
+                feeding = partial(feed, self._settings, self._codec, self._engine, self._over)
+                work_of.append((feeding, "feeding"))
+            for work, name in work_of:
                 threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
         for thread in threads:
             thread.start()
@@ -153,19 +162,27 @@ class _Sink:
 def _services(settings: SinkSettings, engine: Engine, queries: Queries, codec: Codec) -> Services:
     """With accounts: the secret is read, and the first admin is made."""
     secret = signing_secret(settings.secret_file) if settings.accounts else None
-    made = Services(engine, queries, partial(job_book, settings.kafka, codec), secret, settings.jobs_per_user)
+    book = partial(job_book, settings.kafka, codec)
+    made = Services(engine, queries, book, secret, settings.jobs_per_user, _desk(settings))
     if made.has_accounts and made.accounts.make_first_admin():
         _log.warning("the account %s was made; to log in: posestream user set-password %s", *[FIRST_ADMIN] * 2)
     return made
 
 
-def _server_config(app: object) -> uvicorn.Config:
+def _desk(settings: SinkSettings) -> SourceDesk:
+    folders = [*settings.source_paths(), *settings.folders()]
+    look = Commands(settings, os.environ).objects
+    return SourceDesk(settings.rules(), look, folders, settings.managed_producers, settings.producers_per_user)
+
+
+def server_config(app: object) -> uvicorn.Config:
+    """How the web server serves an ASGI application: no log of accesses, limits on the size of messages, pings."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type] - Starlette follows the protocol
         log_config=None,
         access_log=False,
         lifespan="on",
-        ws="websockets-sansio",
+        ws=WiredWebsocket,
         ws_max_size=_MAX_REQUEST_BYTES,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,

@@ -7,9 +7,10 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from consumers.membership import MemberSettings
+from producers.confinement.settings import SourceRuleSettings
 
 
-class SinkSettings(MemberSettings):
+class SinkSettings(MemberSettings, SourceRuleSettings):
     """Settings of ``sink.service.run_sink``."""
 
     database: str = Field(
@@ -26,6 +27,10 @@ class SinkSettings(MemberSettings):
     model_folders: str = Field("", description="folder,... below which users may name meshes; empty: none")
     mesh_folder: Path | None = Field(None, description="folder for meshes that users upload; none: they cannot")
     jobs_per_user: int = Field(100, ge=0, description="jobs of a user who is no admin, at most")
+    managed_producers: int = Field(
+        0, ge=0, le=1000, description="jobs with a source that this service feeds at a time; 0: it feeds none"
+    )
+    producers_per_user: int = Field(4, ge=0, description="of these, those of a user who is no admin, at most")
     write: bool = Field(True, description="store events; without, only page, websocket and HTTP")
     flush_s: float = Field(0.2, gt=0, le=10, description="how often rows are written, at least")
     dead_letter_limit: int = Field(

@@ -1,22 +1,20 @@
 """Writes batches to Postgres: rows and offsets in one transaction, every row once."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import cast
 
 import psycopg2
-from psycopg2.extensions import cursor as Cursor  # noqa: N812 - a class in spite of its name
 from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from schemas import Job, Overloaded
-from sink import binary_copy
+from sink.copying import cursor_of, stage
 from sink.database import ensure_partitions
 from sink.models import JobRow, ObjectRow, SinkOffsetRow
-from sink.rows import EVENT_COLUMNS, OBJECT_COLUMNS, STATUS_COLUMNS, EventRows, RecordPlace
+from sink.pose_tables import write_events
+from sink.rows import STATUS_COLUMNS, EventRows, RecordPlace
 from sink.rows import symmetries_json as _symmetries
 
 _GONE = (OperationalError, InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError)
@@ -77,6 +75,7 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._month = (0, 0)
+        self._repeating = False  # events come a second time, as after a worker's death
 
     def write(self, batch: Batch) -> Written:
         """Write a batch and its offsets in one transaction: all of it or nothing.
@@ -90,9 +89,10 @@ class Store:
             self._keep_partitions()
             with self._engine.begin() as connection:
                 _write_jobs(connection, batch.jobs)
-                events, repeated = _write_events(connection, batch.events)
+                events, repeated = write_events(connection, batch.events, straight=not self._repeating)
                 statuses = _write_statuses(connection, batch.statuses)
                 _write_offsets(connection, batch.offsets)
+            self._repeating = repeated > 0
             return Written(events, repeated, statuses)
         except _GONE as error:
             self._engine.dispose()  # the other pooled connections died with this one
@@ -127,51 +127,17 @@ class Store:
             self._month = (now.year, now.month)
 
 
-def _write_events(connection: Connection, events: Sequence[EventRows]) -> tuple[int, int]:
-    if not events:
-        return 0, 0
-    unique = {rows.key: rows for rows in reversed(events)}  # the first of equal ones stays
-    ordered = [unique[key] for key in sorted(unique)]  # one order: two sinks cannot deadlock
-    cursor = _cursor(connection)
-    _stage(cursor, "pose_events", EVENT_COLUMNS, (rows.event for rows in ordered))
-    _stage(cursor, "object_poses", OBJECT_COLUMNS, (rows.objects for rows in ordered))
-    names, object_names = ", ".join(EVENT_COLUMNS), ", ".join(OBJECT_COLUMNS)
-    # objects go in only with their own event: what a second, different answer says never mixes with the first
-    cursor.execute(
-        f"WITH fresh AS (INSERT INTO pose_events ({names}) SELECT {names} FROM stage_pose_events "  # noqa: S608 - names
-        "ORDER BY captured_at, job_id, run_id, seq ON CONFLICT DO NOTHING RETURNING captured_at, job_id, run_id, seq), "
-        f"objects AS (INSERT INTO object_poses ({object_names}) SELECT {object_names} FROM stage_object_poses "
-        "JOIN fresh USING (captured_at, job_id, run_id, seq) ON CONFLICT DO NOTHING) SELECT count(*) FROM fresh"
-    )
-    added = int(*(cursor.fetchone() or (0,)))
-    return added, len(events) - added
-
-
 def _write_statuses(connection: Connection, rows: Sequence[bytes]) -> int:
     if not rows:
         return 0
-    cursor = _cursor(connection)
-    _stage(cursor, "status_events", STATUS_COLUMNS, rows)
+    cursor = cursor_of(connection)
+    stage(cursor, "status_events", STATUS_COLUMNS, rows)
     names = ", ".join(STATUS_COLUMNS)
     cursor.execute(
         f"INSERT INTO status_events ({names}) SELECT {names} FROM stage_status_events "  # noqa: S608 - our own names
         "ORDER BY topic_id, partition, record_offset ON CONFLICT DO NOTHING"
     )
     return int(cursor.rowcount)
-
-
-def _cursor(connection: Connection) -> Cursor:
-    return cast("Cursor", connection.connection.cursor())  # psycopg2 is the only driver we connect with
-
-
-def _stage(cursor: Cursor, table: str, columns: Sequence[str], rows: Iterable[bytes]) -> None:
-    stage = f"stage_{table}"
-    cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS {stage} (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS")
-    stream = binary_copy.stream(rows)
-    # at once: between two pieces the thread would wait for the interpreter, which decodes the next batch
-    cursor.copy_expert(
-        f"COPY {stage} ({', '.join(columns)}) FROM STDIN (FORMAT binary)", io.BytesIO(stream), len(stream)
-    )
 
 
 def _write_jobs(connection: Connection, changes: Iterable[JobChange]) -> None:
@@ -231,7 +197,7 @@ def _write_offsets(connection: Connection, places: Sequence[RecordPlace]) -> Non
     if places:
         ordered = sorted((one.topic_id, one.topic, one.partition, one.offset) for one in places)
         # as arrays: SQLAlchemy would compile a statement of its own for every count of partitions
-        _cursor(connection).execute(
+        cursor_of(connection).execute(
             "INSERT INTO sink_offsets AS known (topic_id, topic, partition, next_offset) "
             "SELECT * FROM unnest(%s::text[], %s::text[], %s::integer[], %s::bigint[]) "
             "ON CONFLICT (topic_id, topic, partition) DO UPDATE "

@@ -19,6 +19,7 @@ from schemas import Heartbeat, Job, JobStatus, MemberKind, PosestreamError, Want
 from schemas.codec import Codec
 from schemas.heartbeat import BEAT_S, SILENT_S
 from sink.jobs import job_book
+from sink.leading import leads
 
 _log = logging.getLogger("posestream.sink")
 
@@ -90,16 +91,12 @@ def watch(kafka: str, codec: Codec, engine: Engine, stop: threading.Event) -> No
     while not stop.is_set():
         try:
             with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                if _leads(connection):
+                if leads(connection, _LOCK):
                     _log.info("this process looks after the jobs")
                     _watch(kafka, codec, connection, stop)
         except (SQLAlchemyError, KafkaException, PosestreamError, TimeoutError) as error:
             _log.warning("jobs are not looked after right now: %s", error)
         stop.wait(BEAT_S)
-
-
-def _leads(connection: Connection) -> bool:
-    return bool(connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _LOCK}).scalar())
 
 
 def _watch(kafka: str, codec: Codec, connection: Connection, stop: threading.Event) -> None:

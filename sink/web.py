@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from sink.api.bodies import BodyLimit
+from sink.api.export_routes import add_export_routes
 from sink.api.job_routes import add_control_routes, add_job_routes, add_sharing_routes
 from sink.api.mesh_routes import add_mesh_routes
 from sink.api.mesh_store import MeshStore
@@ -66,6 +67,7 @@ def make_web(
     add_prompt_routes(app)
     add_sharing_routes(app)
     add_result_routes(app)
+    add_export_routes(app)
     gate = Middleware(Gate, routes=lambda: app.routes, rules=RULES, door=services.door)
     app.user_middleware = [Middleware(Guard, hosts=hosts, public=public), Middleware(BodyLimit), gate]
     return app

@@ -19,8 +19,9 @@ from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
+_CONTRADICTED, _CONTRADICTED_SURE = 0.05, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
-_HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
+_HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE, _HIDDEN_EVERY = 0.05, 0.85, 0.65, 2
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
 _DOUBT = 0.6  # of the usual score: below, other starts are tried too; above they seldom help
 _CLEARLY, _OVER = 0.1, 0.18  # better; and where the axis would have to have turned over
@@ -50,7 +51,7 @@ def best_start(
     wide = _second(model, memory, predicted, (best, score), images, renderer)
     if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
         best, score = wide, score_of(wide.evidence, memory)
-    if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
+    if not model.parts.restarts or (best is not None and _goes_on(best, score, memory)):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     for start in (before, trusted) if memory.bad else (before,):
@@ -58,6 +59,13 @@ def best_start(
         if other is not None and (best is None or score_of(other.evidence, memory) > score):
             best, score = other, score_of(other.evidence, memory)
     return best, score
+
+
+def _goes_on(found: Fit, score: float, memory: Memory) -> bool:
+    """Whether no other start is worth trying; where only what is in front keeps the score low, every second frame."""
+    return score >= _DOUBT * memory.mean_score or (
+        memory.frames % _HIDDEN_EVERY != 0 and _uncontradicted(found, memory)
+    )
 
 
 def _second(
@@ -81,9 +89,13 @@ def _second(
 
 def _only_hidden(found: Fit, score: float, memory: Memory) -> bool:
     """Whether nothing contradicts a fit and its colours are as usual."""
+    return _uncontradicted(found, memory) and score > _HIDDEN_SCORE * memory.mean_score
+
+
+def _uncontradicted(found: Fit, memory: Memory) -> bool:
     evidence = found.evidence
     alike = evidence.telling < _PLAIN or evidence.likeness > _HIDDEN_LIKENESS * memory.likeness
-    return evidence.wrong < _HIDDEN_WRONG and alike and score > _HIDDEN_SCORE * memory.mean_score
+    return evidence.wrong < _HIDDEN_WRONG and alike
 
 
 def afresh(
@@ -93,7 +105,7 @@ def afresh(
 
     Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
     """
-    low = score < _SURE * memory.mean_score and found.evidence.hidden < _IN_VIEW
+    low = found.evidence.hidden < _IN_VIEW and _is_low(found, score, memory)
     memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
     if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
         return found, score, memory
@@ -113,6 +125,12 @@ def afresh(
     others = [found.placement, again.fit.placement, *again.rivals]
     rivals = steps_to(best.placement, [one for one in others if not turned_over(model.wheel, one.R, best.placement.R)])
     return best, better, replace(memory, doubts=0, rivals=rivals, rivals_view=best.placement.view)
+
+
+def _is_low(found: Fit, score: float, memory: Memory) -> bool:
+    """Whether an object in full view scores less than usual; little less will do where depth contradicts it."""
+    contradicted = found.evidence.wrong > _CONTRADICTED
+    return score < (_CONTRADICTED_SURE if contradicted else _SURE) * memory.mean_score
 
 
 def _same_way_up(

@@ -46,7 +46,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "5"
+    version = "6"
     weights_digest = ""
     side_by_side = True
 

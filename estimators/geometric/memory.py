@@ -8,8 +8,8 @@ import numpy as np
 from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
-_VERSION = 5
-_LAYOUT = struct.Struct("<Hq9I67d36fd4I")
+_VERSION = 6
+_LAYOUT = struct.Struct("<Hq9I67d36f2d4I")
 _FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
 
 
@@ -60,6 +60,7 @@ class Memory:
         spread: (12, 12) float32 covariance of pose and velocities there, see ``kalman``.
         odds: Running mean of the log-odds of its pixels there.
         turns: (36,) float32, what speaks for other turns about the axis of near-symmetry, gathered over frames.
+        over: What speaks for its lying end for end, gathered likewise, see ``ends``.
     """
 
     captured_ns: int = 0
@@ -92,21 +93,21 @@ class Memory:
     light: bytes = b""
     backdrop: bytes = b""
     odds: float = 0.0
+    over: float = 0.0
     spread: bytes = b""
 
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
-        levels = [self.mean_score, self.likeness, self.speed_m_s]
+        usual = [self.mean_score, self.likeness, self.speed_m_s]
         kept = [self.offset, self.offset_view, self.rivals.reshape(-1), self.rivals_view]
-        numbers = np.concatenate([*vectors, levels, self.found_m, self.decoy_m, self.tone, *kept])
+        numbers = np.concatenate([*vectors, usual, self.found_m, self.decoy_m, self.tone, *kept])
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
         parts = (self.around, self.light, self.backdrop, self.spread)
         sizes = [len(part) for part in parts]
-        head = _LAYOUT.pack(
-            _VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns, self.odds, *sizes
-        )  # fmt: skip
+        levels = (self.odds, self.over)
+        head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns, *levels, *sizes)
         return b"".join([head, self.scene.astype("<u2").tobytes(), *parts])
 
     @staticmethod
@@ -115,11 +116,12 @@ class Memory:
         if data is None or len(data) < _FIXED_BYTES:
             return None
         version, captured_ns, *rest = _LAYOUT.unpack_from(data)
-        values, odds, sizes = np.array(rest[_COUNTS:-5]), rest[-5], rest[-_PARTS:]
-        if version != _VERSION or not np.isfinite(values).all():
+        numbers, sizes = np.array(rest[_COUNTS:-_PARTS]), rest[-_PARTS:]
+        if version != _VERSION or not np.isfinite(numbers).all():
             return None
         if len(data) != _FIXED_BYTES + sum(sizes):
             return None
+        values, (odds, over) = numbers[:-2], numbers[-2:].tolist()
         ends = np.cumsum([_FIXED_BYTES, *sizes])
         around, light, backdrop, spread = (data[ends[k] : ends[k + 1]] for k in range(_PARTS))
         frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
@@ -151,6 +153,7 @@ class Memory:
             turns=values[67:].astype(np.float32),
             scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _LAYOUT.size).reshape(GRID),
             odds=odds,
+            over=over,
             around=around,
             light=light,
             backdrop=backdrop,

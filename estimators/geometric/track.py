@@ -8,6 +8,7 @@ from estimators.geometric.alternatives import afresh, best_start, other_face, tu
 from estimators.geometric.declared import without_free
 from estimators.geometric.doubt import half_hidden, in_doubt, looked_about, seen
 from estimators.geometric.elsewhere import Search, elsewhere
+from estimators.geometric.ends import other_end
 from estimators.geometric.fit import Fit, fit
 from estimators.geometric.given import with_offset
 from estimators.geometric.memory import Memory
@@ -97,6 +98,7 @@ def _corrected(
     """The fit or a better one of the same object, turned or registered anew, its score and the memory."""
     found, score, memory = afresh(model, memory, found, score, images, renderer)
     found, score, memory = other_face(model, memory, found, score, images, renderer)
+    found, score, memory = other_end(model, memory, found, score, images, renderer)
     found, score, memory = turned(model, memory, found, score, images, renderer)
     if score >= TRUSTED:
         found, memory = decided(model, memory, found, images, renderer)

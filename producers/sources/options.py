@@ -61,6 +61,11 @@ class Address:
         return found
 
 
+def without_password(text: str) -> str:
+    """An address as it may be told: *** in place of a password."""
+    return _PASSWORD.sub(r"\1***@", text)
+
+
 def parse_address(text: str) -> Address:
     """Take an address apart; a folder's path alone is a recording.
 
@@ -69,7 +74,7 @@ def parse_address(text: str) -> Address:
     Raises:
         SourceError: No scheme before a colon, or an option without a value.
     """
-    shown = _PASSWORD.sub(r"\1***@", text)
+    shown = without_password(text)
     scheme, colon, rest = text.partition(":")
     if not colon and Path(text.partition("?")[0]).is_dir():
         scheme, colon, rest = "bop", ":", text

@@ -10,7 +10,7 @@ from schemas.records.common import Avro, matrix, numbers, range_from, range_to
 
 _JOB_SAME = (
     *("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version"),
-    *("retries", "attempt"),
+    *("retries", "attempt", "source"),
 )
 _STATUS_SAME = ("job_id", "run_id", "at_ns", "status", "reason")
 _OBJECT_SAME = ("object_id", "model_uri", "model_unit_m")
@@ -20,7 +20,7 @@ _BEAT_SAME = ("member_id", "pool", "host", "at_ns", "started_ns", "leaving")
 def job_to(job: Job) -> Avro:
     """The record of a job."""
     return {name: getattr(job, name) for name in _JOB_SAME} | {
-        "objects": [_object_to(item) for item in job.objects],
+        "objects": [object_to(item) for item in job.objects],
         "mode": job.mode.value,
         "wanted": job.wanted.value,
         "options": dict(job.options),
@@ -31,7 +31,7 @@ def job_from(record: Avro) -> Job:
     """The job of a record."""
     return Job(
         **{name: record[name] for name in _JOB_SAME},
-        objects=tuple(_object_from(item) for item in record["objects"]),
+        objects=tuple(object_from(item) for item in record["objects"]),
         mode=Mode(record["mode"]),
         wanted=Wanted(record["wanted"]),
         options=record["options"],
@@ -88,13 +88,15 @@ def beat_from(record: Avro) -> Heartbeat:
     return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs)
 
 
-def _object_to(item: JobObject) -> Avro:
+def object_to(item: JobObject) -> Avro:
+    """The record of an object of a job."""
     axes = [{"axis": numbers(one.axis), "offset_m": numbers(one.offset_m)} for one in item.symmetries.continuous]
     discrete = [numbers(one) for one in item.symmetries.discrete]
     return {name: getattr(item, name) for name in _OBJECT_SAME} | {"discrete": discrete, "continuous": axes}
 
 
-def _object_from(record: Avro) -> JobObject:
+def object_from(record: Avro) -> JobObject:
+    """The object of a record."""
     axes = [
         ContinuousSymmetry(matrix(one["axis"], (3,)), matrix(one["offset_m"], (3,))) for one in record["continuous"]
     ]

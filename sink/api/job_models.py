@@ -1,9 +1,9 @@
 """What goes in and out of the routes about jobs and results."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas import JobStatus, Mode
 from schemas.job import MAX_RETRIES
@@ -25,10 +25,13 @@ class ObjectIn(Strict):
 
 
 class JobIn(Strict):
-    """A job to be made."""
+    """A job to be made; without ``objects`` it has those that its source knows of."""
 
     id: Name
-    objects: list[ObjectIn] = Field(min_length=1, max_length=OBJECTS_LIMIT)
+    objects: list[ObjectIn] = Field(default_factory=list[ObjectIn], max_length=OBJECTS_LIMIT)
+    source: str = Field(
+        "", max_length=2048, pattern=r"^[ -~]*$", description="what the service is to feed it from, SCHEME:PLACE"
+    )
     pool: Name = "default"
     estimator: Name = "geometric"
     estimator_version: Text = ""
@@ -37,6 +40,13 @@ class JobIn(Strict):
     priority: int = Field(0, ge=-100, le=100)
     retries: int = Field(0, ge=0, le=MAX_RETRIES)
     options: dict[Name, Text] = Field(default_factory=dict[str, str], max_length=OPTIONS_LIMIT)
+
+    @model_validator(mode="after")
+    def _something_to_find(self) -> Self:
+        if not (self.objects or self.source):
+            msg = "objects: expected at least one, or a source that knows some"
+            raise ValueError(msg)
+        return self
 
 
 class ProgressOut(Strict):
@@ -51,7 +61,11 @@ class ProgressOut(Strict):
 
 
 class JobOut(Strict):
-    """A job, its state, and how far it is; ``progress`` and ``producer`` are null where nobody works on it."""
+    """A job, its state, and how far it is.
+
+    ``progress`` and ``producer`` are null where nobody works on it; ``source`` is empty where the service does not feed
+    it, and shows no password.
+    """
 
     id: str
     objects: list[str]
@@ -65,6 +79,7 @@ class JobOut(Strict):
     attempt: int
     state: JobStatus | Literal["unknown"]
     reason: str
+    source: str
     progress: ProgressOut | None
     producer: ProgressOut | None
 

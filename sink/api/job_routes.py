@@ -9,6 +9,7 @@ from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 
 from consumers.book import JobBook, JobExists, NoSuchJob
 from consumers.ledger import Ledger
+from producers.sources.options import without_password
 from schemas import Heartbeat, Job, JobObject, MemberKind
 from sink.api.job_models import JOB_ID, JobIn, JobOut, JobPage, MemberOut, ObjectIn, PersonOut, ProgressOut
 from sink.api.mesh_store import MeshStore
@@ -44,7 +45,9 @@ def add_job_routes(app: FastAPI, folders: ModelFolders, meshes: MeshStore) -> No
     def create_job(request: Request, body: JobIn) -> JobOut:
         about(request, f"job:{body.id}")
         asked = _asked(body, folders, meshes, who_of(request))
-        with _claimed(request, body.id):
+        if asked.source:
+            asked = services_of(request).desk.accepted(asked)
+        with _placed(request, asked), _claimed(request, body.id):
             services_of(request).book.create(asked)
         return _known(request, body.id)
 
@@ -102,6 +105,18 @@ def _add_control(app: FastAPI, name: str, act: Callable[[JobBook, str, str], Job
 
 
 @contextmanager
+def _placed(request: Request, asked: Job) -> Generator[None]:
+    """Room for a job with a source, where it has one."""
+    services, who = services_of(request), who_of(request)
+    if not asked.source:
+        yield
+        return
+    mine = None if who.role is Role.ADMIN else services.ownership.owned(who.user_id)
+    with services.desk.place(services.book, mine):
+        yield
+
+
+@contextmanager
 def _claimed(request: Request, job_id: str) -> Generator[None]:
     """A new job is its maker's, within their quota; not where it turns out to be there already."""
     services, who = services_of(request), who_of(request)
@@ -121,7 +136,7 @@ def _claimed(request: Request, job_id: str) -> Generator[None]:
 def _claim(services: Services, who: Principal, job_id: str) -> None:
     """A name that is or was another's is not given away: its results are still there."""
     with services.claiming:
-        if who.role is not Role.ADMIN and services.ownership.count(who.user_id) >= services.jobs_per_user:
+        if who.role is not Role.ADMIN and len(services.ownership.owned(who.user_id)) >= services.jobs_per_user:
             raise HTTPException(409, f"expected at most {services.jobs_per_user} jobs of a user")
         taken = services.queries.job(job_id) is not None and not services.ownership.readers(job_id)
         if taken or not services.ownership.claim(job_id, who.user_id):
@@ -132,7 +147,7 @@ def _asked(body: JobIn, folders: ModelFolders, meshes: MeshStore, who: Principal
     objects = tuple(_object(one, folders, meshes, who) for one in body.objects)
     names = ("id", "pool", "estimator", "estimator_version", "mode", "deadline_s", "priority", "retries", "options")
     try:
-        return Job(objects=objects, **{name: getattr(body, name) for name in names})
+        return Job(objects=objects, source=body.source, **{name: getattr(body, name) for name in names})
     except ValueError as error:
         raise HTTPException(422, str(error)) from error
 
@@ -163,6 +178,7 @@ def _shown(ledger: Ledger, job: Job) -> JobOut:
         objects=[one.object_id for one in job.objects],
         state=ledger.state(job.id) or "unknown",
         reason=told.reason if told else "",
+        source=without_password(job.source),
         progress=_progress(ledger.alive(MemberKind.WORKER, job.pool), job.id),
         producer=_progress(ledger.alive(MemberKind.PRODUCER, job.pool), job.id),
     )

@@ -48,6 +48,7 @@ RULES: Rules = {
     ("POST", "/api/v1/jobs/{job}/retry"): _OWNER,
     ("POST", "/api/v1/jobs/{job}/prompts"): _OWNER,
     ("GET", "/api/v1/jobs/{job}/poses"): _READER,
+    ("GET", "/api/v1/jobs/{job}/poses/export"): _READER,
     ("GET", "/api/v1/jobs/{job}/people"): _OWNER,
     ("PUT", "/api/v1/jobs/{job}/readers/{user}"): _OWNER,
     ("DELETE", "/api/v1/jobs/{job}/readers/{user}"): _OWNER,

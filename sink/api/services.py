@@ -9,6 +9,7 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from consumers.book import JobBook
+from sink.feeding.desk import SourceDesk, no_sources
 from sink.people.accounts import Accounts
 from sink.people.audit import Audit
 from sink.people.gate import Door
@@ -34,6 +35,7 @@ class Services:
         make_book: Asks Kafka for the book of jobs, once.
         secret: Signs tokens; None for a service without accounts.
         jobs_per_user: A user who is no admin may have so many.
+        desk: Takes jobs that have a source.
     """
 
     engine: Engine
@@ -41,6 +43,7 @@ class Services:
     make_book: Callable[[], JobBook]
     secret: bytes | None = None
     jobs_per_user: int = 100
+    desk: SourceDesk = field(default_factory=no_sources)
     log_ins: RateLimit = field(default_factory=lambda: RateLimit("log-ins", LOG_INS))
     per_user: RateLimit = field(default_factory=lambda: RateLimit("requests of a user", PER_USER))
     per_address: RateLimit = field(default_factory=lambda: RateLimit("requests of an address", PER_ADDRESS))

@@ -5,6 +5,7 @@ import logging
 from confluent_kafka import Consumer, Message
 
 from schemas import PosestreamError
+from schemas.connections import CONNECTIONS
 from schemas.topics import MESSAGE_LIMIT_BYTES
 
 _log = logging.getLogger("posestream.notifier")
@@ -19,6 +20,7 @@ def consumer_of(kafka: str) -> Consumer:
     return Consumer(
         {
             "bootstrap.servers": kafka,
+            **CONNECTIONS,
             "group.id": "posestream-notifier",  # the client demands one; it is never joined nor committed to
             "enable.auto.commit": False,
             "enable.partition.eof": False,

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sink.metrics import SinkMetrics
+from sink.notifier.wire import Wire, framed
 
 Message = str | bytes
 
@@ -46,17 +47,22 @@ class Client:
     many are on their way as it has not said it is done with: a connection and a browser hold many that nobody has time
     for.
 
+    Args:
+        metrics: Where it counts.
+        wire: Takes what can go out at once; None: all of it waits for ``next``.
+
     Attributes:
         rooms: Where it is subscribed.
         dropped: Messages that a newer one took the place of.
         overflowed: It read too slowly for the control lane and must be closed.
     """
 
-    def __init__(self, metrics: SinkMetrics) -> None:
+    def __init__(self, metrics: SinkMetrics, wire: Wire | None = None) -> None:
         self.rooms: set[str] = set()
         self.dropped = 0
         self.overflowed = False
         self._metrics = metrics
+        self._wire = wire
         self._control: deque[Message] = deque()
         self._newest: OrderedDict[str, Message] = OrderedDict()
         self._paces: dict[str, _Pace] = {}
@@ -77,6 +83,19 @@ class Client:
             self._metrics.dropped.inc()
         self._newest[room] = message
         self._wake.set()
+
+    def send_newest(self, room: str, data: bytes) -> bool:
+        """Send a framed message at once, where nothing waits before it; False: it must be posted."""
+        if self._wire is None or self._control or self.overflowed:
+            return False
+        pace = self._paces.get(room)
+        if (pace is not None and not pace.free) or (self._newest and self._ready() is not None):
+            return False
+        if not self._wire.write(data):
+            return False
+        if pace is not None:
+            pace.under_way += 1
+        return True
 
     def pace(self, room: str, most: int) -> None:
         """Have at most so many of a room's newest on their way; ``done_with`` makes room for the next."""
@@ -180,9 +199,18 @@ class Hub:
             client.post(text)
 
     def publish_newest(self, room: str, message: Message) -> None:
-        """To a room, newest wins."""
-        for client in self._rooms.get(room, ()):
-            client.post_newest(room, message)
+        """To a room, newest wins; encoded once, and sent here to all who can take it now."""
+        members = self._rooms.get(room)
+        if not members:
+            return
+        data, sent = framed(message), 0
+        for client in members:
+            if client.send_newest(room, data):
+                sent += 1
+            else:
+                client.post_newest(room, message)
+        if sent:
+            self._metrics.sent.labels("newest").inc(sent)
 
     def publish_error(self, room: str, text: str) -> None:
         """Tell a room that it cannot be served, and empty it: who still wants it subscribes again."""

@@ -16,6 +16,7 @@ from sink.metrics import SinkMetrics
 from sink.notifier.entrance import Entrance, OpenEntrance, Visitor
 from sink.notifier.messages import PROTOCOL_VERSION, dumps, pose_message
 from sink.notifier.rooms import Client, Hub
+from sink.notifier.wire import wire_of
 from sink.people.rights import Refused
 from sink.queries import Queries
 
@@ -59,7 +60,7 @@ class Sessions:
         if self._open >= CLIENTS_LIMIT:
             await websocket.close(_TRY_AGAIN_LATER, f"{CLIENTS_LIMIT} clients are connected already")
             return
-        client = Client(self._metrics)
+        client = Client(self._metrics, wire_of(websocket.scope))
         self._count(1)
         try:
             visitor = await self._entrance.let_in(websocket)

@@ -40,11 +40,11 @@ class Ownership:
         with begun(self._engine) as connection:
             return frozenset(connection.execute(query).scalars())
 
-    def count(self, user_id: str) -> int:
-        """How many jobs are somebody's."""
+    def owned(self, user_id: str) -> frozenset[str]:
+        """The jobs that are somebody's."""
         query = select(JobPersonRow.job_id).where(JobPersonRow.user_id == user_id, JobPersonRow.right == Right.OWNER)
         with begun(self._engine) as connection:
-            return len(connection.execute(query).all())
+            return frozenset(connection.execute(query).scalars())
 
     def claim(self, job_id: str, user_id: str) -> bool:
         """Make a job somebody's; False where it is another's, or was: results under its name are not given away."""

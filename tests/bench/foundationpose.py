@@ -20,16 +20,17 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from estimators.foundationpose.device import PRECISIONS, Device
 from estimators.foundationpose.estimator import FoundationPoseEstimator
 from estimators.foundationpose.starts import starts_of
 from estimators.mesh import load_mesh
 from schemas import Camera, Estimate, Frame, Job, JobObject, State
+from tests.bench.printing.table import as_table
 from tests.golden.foundationpose_golden import write_recipe_weights
 from tests.unit.estimators_scene import Studio, pose, write_box
 
+COLUMNS = ("device", "precision", "stage", "batch", "ms", "ms_each", "around", "per_s", "launches")
 CAMERA = Camera(640, 480, 615.0, 615.0, 319.5, 239.5)
 AT = pose((20, 30, 0), z_m=0.6)
 FLOORS_MS = {  # facts/rendering.md section 4: estimates for an H200; measured forwards on 2 cores of a Zen 4
@@ -161,18 +162,6 @@ def measure(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def as_table(rows: list[dict[str, Any]]) -> Table:
-    """For people."""
-    columns = ("device", "precision", "stage", "batch", "ms", "ms_each", "around", "per_s", "launches")
-    table = Table(*columns)
-    for row in rows:
-        cells = [row.get(name) for name in columns]
-        table.add_row(
-            *("" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
-        )
-    return table
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -189,7 +178,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(rows))
         return
-    Console(width=120).print(as_table(rows))
+    Console(width=120).print(as_table(COLUMNS, rows))
     print("floors, ms:", json.dumps(FLOORS_MS[options.device]), "(estimates on CUDA: an H200's arithmetic alone)")
 
 

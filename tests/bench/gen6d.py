@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from rich.table import Table
 
 from estimators.crew import Crew
 from estimators.gen6d.alone import Known, select
@@ -28,8 +27,10 @@ from estimators.gen6d.refiner import Views
 from estimators.gen6d.steps import looks, next_pose
 from estimators.gen6d.weights import load_weights
 from schemas import Camera
+from tests.bench.printing.table import as_table
 from tests.unit.gen6d_world import around, drawn, references, weights
 
+COLUMNS = ("device", "stage", "batch", "ms", "ms_each", "forward", "around")
 CAMERA = Camera(640, 480, 600.0, 600.0, 319.5, 239.5)
 K = CAMERA.K.astype(np.float32)
 REFERENCES = (64, 128)
@@ -143,18 +144,6 @@ def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
     return bench.rows
 
 
-def as_table(rows: list[dict[str, Any]]) -> Table:
-    """For people."""
-    columns = ("device", "stage", "batch", "ms", "ms_each", "forward", "around")
-    table = Table(*columns)
-    for row in rows:
-        cells = [row.get(name) for name in columns]
-        table.add_row(
-            *("" if cell is None else f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in cells)
-        )
-    return table
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -167,7 +156,7 @@ def main() -> None:
     if options.json:
         print(json.dumps(rows))
         return
-    Console(width=120).print(as_table(rows))
+    Console(width=120).print(as_table(COLUMNS, rows))
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def test_what_is_said_of_an_object_reaches_the_jobs_partition(world: ApiWorld) -
 
 
 def test_a_user_has_a_quota_of_jobs(world: ApiWorld) -> None:
-    world.services.jobs_per_user = world.services.ownership.count(world.services.accounts.get("bob").id)
+    world.services.jobs_per_user = len(world.services.ownership.owned(world.services.accounts.get("bob").id))
     answer = world.ask("POST", "/api/v1/jobs", "bob", json=asked("too-many"))
     world.services.jobs_per_user = 100
     assert (answer.status_code, "expected at most" in answer.json()["detail"]) == (409, True)

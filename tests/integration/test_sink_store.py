@@ -101,16 +101,37 @@ def test_events_come_back_as_they_went(engine: Engine) -> None:
         assert one.estimates["box"].cam_from_obj is None
 
 
-def test_a_batch_that_comes_twice_adds_nothing_and_the_first_result_stays(engine: Engine) -> None:
+@pytest.mark.parametrize("first", [[0, 1, 2], [0, 1, 1, 2]], ids=["unaware", "already repeating"])
+def test_a_batch_that_comes_twice_adds_nothing_and_the_first_result_stays(engine: Engine, first: list[int]) -> None:
     store = Store(engine)
-    written = store.write(batch([0, 1, 1, 2]))
-    assert (written.events, written.repeated) == (3, 1)
+    written = store.write(batch(first))
+    assert (written.events, written.repeated) == (3, len(first) - 3)
     late = replace(event(1), estimates={"mug": Estimate(None, 0.0, State.LOST)})
     again = store.write(Batch(events=[rows_of(late), rows_of(event(3))]))
     assert (again.events, again.repeated) == (1, 1)
     assert count(engine, "pose_events") == 4
     assert count(engine, "object_poses") == 8
     assert Queries(engine).events("job")[1].estimates["mug"].state is State.TRACKED
+    assert store.write(batch(range(4, 6))).events == 2  # and new ones go on as before
+
+
+def test_two_sinks_that_write_the_same_at_once_write_it_once(engine: Engine) -> None:
+    ready = threading.Barrier(2)
+    added: list[int] = []
+
+    def write(first: int) -> None:
+        store = Store(engine)
+        ready.wait(10)
+        added.extend([store.write(batch(range(start, start + 60))).events for start in range(first, 400, 40)])
+
+    threads = [threading.Thread(target=write, args=(first,)) for first in (0, 20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    found = count(engine, "pose_events")
+    assert sum(added) == found == 440
+    assert count(engine, "object_poses") == 2 * found
 
 
 def test_offsets_only_rise_and_belong_to_one_life_of_a_topic(engine: Engine) -> None:

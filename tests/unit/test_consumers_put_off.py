@@ -3,11 +3,13 @@
 from collections.abc import Collection, Mapping
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from consumers import kafka_consumer
 from consumers.broker import Partition, Position
 from consumers.kafka_consumer import KafkaConsumer
+from consumers.kafka_records import Watermarks
 from schemas import BadJob, Overloaded
 
 FRAMES = Partition("frames", 3)
@@ -62,7 +64,7 @@ class Owner:
 
 @pytest.fixture
 def consumer() -> KafkaConsumer:
-    made = KafkaConsumer(NOWHERE | {"group.id": "g"}, AdminClient(NOWHERE))
+    made = KafkaConsumer(NOWHERE | {"group.id": "g"}, lambda: AdminClient(NOWHERE))
     made._ownership = Owner()
     return made
 
@@ -78,6 +80,7 @@ def test_a_broker_that_is_away_puts_it_off(consumer: KafkaConsumer, name: str) -
     client.failures = [name]
     give(consumer, client)
     assert (owner.log, consumer._next) == (["lost"], {})
+    assert client.log == ["assign [-1]"], "from its end: a group that has no position yet would be an error"
     consumer._take_again(client)  # type: ignore[arg-type]
     assert owner.log == ["lost", "assigned [7]"]
     assert consumer._next == {FRAMES: 7}
@@ -101,6 +104,23 @@ def test_what_was_put_off_and_is_taken_away_is_forgotten(consumer: KafkaConsumer
     consumer._on_revoke(client, [TopicPartition(FRAMES.topic, FRAMES.number)])  # type: ignore[arg-type]
     consumer._take_again(client)  # type: ignore[arg-type]
     assert owner.log == ["lost"], "never ours, so not told as revoked"
+
+
+@pytest.mark.parametrize(
+    ("at", "told", "goes_on"), [(12, None, 12), (OFFSET_BEGINNING, None, 5), (3, (3, 4), 5), (40, None, 5)]
+)
+def test_a_lost_place_is_told_only_where_it_is_lost(
+    consumer: KafkaConsumer, monkeypatch: pytest.MonkeyPatch, at: int, told: tuple[int, int] | None, goes_on: int
+) -> None:
+    client, expired = GroupClient(), list[tuple[int, int]]()
+    monkeypatch.setattr(kafka_consumer, "watermarks", lambda _admin, asked: {one: Watermarks(5, 20) for one in asked})
+    monkeypatch.setattr(consumer._ownership, "expired", lambda _partition, first, last: expired.append((first, last)))
+    consumer._consumer = client  # type: ignore[assignment]
+    consumer._next[FRAMES] = at
+    consumer._on_error(KafkaError(KafkaError._AUTO_OFFSET_RESET), FRAMES)
+    assert expired == ([told] if told else [])
+    assert client.log == ["unassign", f"assign [{goes_on}]"]
+    assert consumer._next == {FRAMES: goes_on}
 
 
 def test_what_nobody_expected_still_stops(consumer: KafkaConsumer) -> None:

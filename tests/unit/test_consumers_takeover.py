@@ -82,6 +82,23 @@ def test_no_track_is_written_before_its_events_are_delivered(world: World) -> No
     assert len(world.broker.records(Partition(TRACKS, 0))) > before
 
 
+def test_what_was_sent_before_a_loss_is_in_its_place_before_the_stream_is_taken_again(world: World) -> None:
+    world.job()
+    world.frames(*[frame("a", seq) for seq in range(3)])
+    worker = Worker(world)
+    worker.rounds(1)
+    (stream,) = worker.handler._streams.values()
+    world.broker.logs.stalled = True
+    worker.handler._tracks.save(stream)
+    worker.handler.lost({stream.source})
+    with pytest.raises(TimeoutError):
+        worker.handler.assigned({stream.source: None})
+    world.broker.logs.stalled = False
+    worker.handler.assigned({stream.source: None})
+    told = [(track.owner_epoch, track.seq) for track in world.read(TRACKS, Track)]
+    assert told == sorted(told), "a later epoch never goes on from before what an earlier one wrote"
+
+
 def test_a_new_owner_raises_the_epoch_and_writes_the_track_first(world: World) -> None:
     world.job()
     world.frames(frame("a", 0), frame("a", 1))

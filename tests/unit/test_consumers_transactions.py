@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from consumers.broker import Partition, Position
-from consumers.kafka_transactions import TransactionalProducer
+from consumers.kafka_transactions import Patience, TransactionalProducer
 
 FRAMES = {Partition("frames", 0): Position(7)}
 
@@ -34,13 +34,12 @@ class Client:
 
 
 @pytest.fixture
-def producer(monkeypatch: pytest.MonkeyPatch) -> TransactionalProducer:
+def producer() -> TransactionalProducer:
     made = TransactionalProducer.__new__(TransactionalProducer)
     client = Client()
     values = {"_producer": client, "_open": False, "_first_ticket": 0, "broken": "", "_error": "", "_tickets": 0}
-    for name, value in (values | {"_on_the_way": {}}).items():
+    for name, value in (values | {"_on_the_way": {}, "_sound": False, "_patience": Patience()}).items():
         setattr(made, name, value)
-    monkeypatch.setattr("consumers.kafka_transactions._GRACE_S", 0.1)
     return made
 
 
@@ -48,7 +47,7 @@ def test_it_is_given_up_where_the_client_never_comes_back(producer: Transactiona
     began_s = time.monotonic()
     assert not producer.commit(FRAMES, None, 0.1)
     assert time.monotonic() - began_s < 5
-    assert producer.broken == "Kafka's client did not end the transaction in 0.2 s"
+    assert producer.broken == "Kafka's client did not end the transaction in 0.1 s"
     producer._producer.answer.set()
 
 
@@ -70,3 +69,17 @@ def test_what_the_old_client_still_says_is_of_no_interest(producer: Transactiona
     producer._on_the_way = {3: None}
     producer._settle(2, KafkaError(KafkaError._MSG_TIMED_OUT), None, None)  # type: ignore[arg-type]
     assert producer._error == ""
+
+
+def test_patience_is_a_few_times_what_it_took_and_grows_where_it_was_too_little() -> None:
+    patience = Patience()
+    assert patience.limit_s(10.0) == 10.0, "nothing is known yet"
+    for _ in range(50):
+        patience.took(0.01)
+    assert patience.limit_s(10.0) == 1.0
+    patience.ended()
+    patience.ended()
+    assert patience.limit_s(10.0) == 4.0, "a network that grew slow is waited for"
+    patience.took(1.0)
+    assert patience.limit_s(10.0) == 8.0
+    assert patience.limit_s(2.0) == 2.0

@@ -68,3 +68,15 @@ def test_a_usual_score_ends_the_doubts_and_switched_off_restarts_change_nothing(
     found, _, memory = afresh(quiet, replace(USUAL, doubts=2), wrong, 0.4, images, RENDERER)
     assert found is wrong
     assert memory.doubts == 3
+
+
+def test_a_score_a_little_below_the_usual_is_doubted_only_where_depth_contradicts(
+    model: ObjectModel, images: FrameImages, wrong: Fit
+) -> None:
+    right = fit(model, Placement.of(TRUTH, model.center_m), images, RENDERER)
+    assert right is not None
+    assert wrong.evidence.wrong > 0.05 > right.evidence.wrong
+    little_less = 0.9 * USUAL.mean_score
+    assert afresh(model, USUAL, wrong, little_less, images, RENDERER)[2].doubts == 1
+    assert afresh(model, USUAL, right, little_less, images, RENDERER)[2].doubts == 0
+    assert afresh(model, USUAL, wrong, 0.96 * USUAL.mean_score, images, RENDERER)[2].doubts == 0

@@ -24,6 +24,9 @@ ALLOWED = {
         "consumers.unread",
         "consumers.book",
         "consumers.ledger",
+        "producers.confinement",  # what users of the service may name as a source
+        "producers.sources.base",
+        "producers.sources.options",
     ),
     "posestream": ROOMS,
 }

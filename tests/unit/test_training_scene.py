@@ -8,7 +8,7 @@ import pytest
 from estimators.foundationpose.training.scene import LEAST_PX, SCENES_A_THING, Scene, make_scene
 from estimators.rendering import CpuRenderer
 
-SEEDS = tuple(range(0, 120, 10))
+SEEDS = (0, 10, 20, 30, 51, 81)
 
 
 @lru_cache

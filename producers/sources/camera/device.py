@@ -12,12 +12,13 @@ from producers.sources.camera.capture import Video
 from producers.sources.options import Address
 
 
-def connector(address: Address, timeout_s: float) -> Callable[[], Video]:
+def connector(address: Address, timeout_s: float, url: Callable[[], str] | None = None) -> Callable[[], Video]:
     """What opens the camera of an address anew.
 
     Args:
         address: ``rtsp://...``, ``http://...`` (and with s), or ``usb:0`` and ``usb:/dev/video0``.
         timeout_s: How long opening and each read may take, as far as OpenCV's back end keeps to it.
+        url: Asked before every connection to a network camera, in place of the address's own.
 
     Raises:
         SourceError: The address or an option is wrong.
@@ -27,13 +28,14 @@ def connector(address: Address, timeout_s: float) -> Callable[[], Video]:
     if address.scheme == "usb":
         return _usb(address)
     query = address.text_of("query")
-    url = f"{address.scheme}:{address.place}" + (f"?{query}" if query else "")
+    own = f"{address.scheme}:{address.place}" + (f"?{query}" if query else "")
     if not address.place.startswith("//") or len(address.place) < 3:
         msg = f"{address.text}: expected {address.scheme}://HOST/PATH"
         raise SourceError(msg)
 
     def connect() -> Video:
-        return _checked(cv2.VideoCapture(url, cv2.CAP_FFMPEG, limits), "the address did not answer with a video")
+        asked = own if url is None else url()
+        return _checked(cv2.VideoCapture(asked, cv2.CAP_FFMPEG, limits), "the address did not answer with a video")
 
     return connect
 

@@ -20,6 +20,7 @@ from schemas import Pose
 
 _log = logging.getLogger("posestream.producers")
 
+TIMEOUT_S = 10.0
 _TURN_S = 0.1
 _GRACE_S = 1.0  # the back end's own limit is given the first word
 _STEADY_S = 10.0  # a connection that lasted so long was a good one
@@ -55,7 +56,7 @@ class CameraSource:
         kind = ("size", "rate") if address.scheme == "usb" else ("query",)
         address.only(*kind, *_OWN, *(name for name in OPTIONS if name != "depth"))
         self.name = address.text
-        self._timeout_s = address.number("timeout", 10.0)
+        self._timeout_s = address.number("timeout", TIMEOUT_S)
         self._room = address.whole("buffer", 2, 1)
         self._back_off = BackOff(address.number("retry", 30.0))
         self._watch = PictureWatch(address.number("freeze", 5.0), address.number("black", 1.0))
