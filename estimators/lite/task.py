@@ -10,7 +10,7 @@ from estimators.foundationpose.symmetry import nearest_equal
 from estimators.foundationpose.training.losses import refiner_loss, refiner_targets, scorer_loss, share_right
 from estimators.foundationpose.training.numbered import numbered_scene
 from estimators.foundationpose.training.scene import Scene
-from estimators.foundationpose.training.starts import errors, refiner_starts, scorer_hypotheses
+from estimators.foundationpose.training.starts import errors, refiner_starts, scorer_hypotheses, some_points
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.lite.network import ROT_NORMALIZER_RAD, LiteNet
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _REACH = 0.95  # of what tanh can say, about each axis: poses farther off are only ranked
 _STARTS = 4  # of the poses, such as the refiner starts from
-_POINTS = 200
 
 
 class LiteTask:
@@ -79,7 +78,7 @@ def _examples(scene: Scene, seed: int, count: int) -> Batch:
     truth = Pose.from_matrix(scene.cam_from_obj) @ Pose(np.eye(3), center_m)
     poses = scorer_hypotheses(truth, symmetries, mesh.diameter_m, generator, count - _STARTS)
     poses += refiner_starts(truth, mesh.diameter_m, generator, _STARTS)
-    points_m = mesh.vertices_m[:: max(1, len(mesh.vertices_m) // _POINTS)].astype(np.float64) - center_m
+    points_m = some_points(mesh.vertices_m) - center_m
     distances_m, angles_rad = errors(poses, truth, symmetries, points_m)
     placements = [Placement(pose.rotation.copy(), pose.translation_m.copy()) for pose in poses]
     true = [nearest_equal(truth, symmetries, pose) for pose in poses]

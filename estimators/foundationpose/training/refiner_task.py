@@ -8,16 +8,17 @@ from torch import nn
 
 from estimators.foundationpose.config import DEFAULT_CROP_RATIO, published_settings
 from estimators.foundationpose.networks import RefineNet
-from estimators.foundationpose.symmetry import nearest_equal
+from estimators.foundationpose.training.crops import Cropper, Example, nearest_symmetric
 from estimators.foundationpose.training.losses import refiner_loss, refiner_targets
 from estimators.foundationpose.training.numbered import numbered_scene
-from estimators.foundationpose.training.pictures import Subject, matrices
 from estimators.foundationpose.training.starts import refiner_starts
 from estimators.training.task import Batch, Loss
+from schemas import Pose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+CPU = torch.device("cpu")
 CROP_RATIO = DEFAULT_CROP_RATIO
 ROT_NORMALIZER_RAD = float(np.radians(20.0))
 
@@ -60,11 +61,12 @@ class RefinerTask:
 
     def _examples(self, seed: int) -> Batch:
         generator = np.random.default_rng([seed, 1])  # of its own: what the scene draws from is not touched
-        subject = Subject.of(numbered_scene(seed))
-        diameter_m = subject.surface.diameter_m
-        starts = refiner_starts(subject.truth, diameter_m, generator, self._poses)
-        rendered, observed = subject.refine_pictures(starts, CROP_RATIO)
-        true = [nearest_equal(subject.truth, subject.symmetries, start) for start in starts]
+        example = Example.of(numbered_scene(seed))
+        diameter_m = example.surface.diameter_m
+        poses = refiner_starts(Pose.from_matrix(example.cam_from_obj), diameter_m, generator, self._poses)
+        starts = np.stack([pose.matrix() for pose in poses])
+        rendered, observed = Cropper(CPU).refine([example], starts[None], CROP_RATIO)
+        true = nearest_symmetric(example.cam_from_obj, example.symmetries, starts)
         diameters_m = torch.full((len(starts),), diameter_m)
-        trans, rot = refiner_targets(matrices(starts), matrices(true), diameters_m, ROT_NORMALIZER_RAD)
-        return {"rendered": rendered, "observed": observed, "trans": trans, "rot": rot}
+        wanted = refiner_targets(torch.tensor(starts), torch.tensor(true), diameters_m, ROT_NORMALIZER_RAD)
+        return {"rendered": rendered, "observed": observed, "trans": wanted[0], "rot": wanted[1]}

@@ -8,11 +8,12 @@ from torch import nn
 
 from estimators.foundationpose.config import published_settings
 from estimators.foundationpose.networks import ScoreNet
+from estimators.foundationpose.training.crops import Cropper, Example
 from estimators.foundationpose.training.losses import scorer_loss, share_right
 from estimators.foundationpose.training.numbered import numbered_scene
-from estimators.foundationpose.training.pictures import Subject
-from estimators.foundationpose.training.starts import errors, scorer_hypotheses
+from estimators.foundationpose.training.starts import errors, scorer_hypotheses, some_points
 from estimators.training.task import Batch, Loss
+from schemas import Pose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,11 +57,12 @@ class ScorerTask:
 
     def _examples(self, seed: int) -> Batch:
         generator = np.random.default_rng([seed, 2])
-        subject = Subject.of(numbered_scene(seed))
-        symmetries, diameter_m = subject.symmetries, subject.surface.diameter_m
-        poses = scorer_hypotheses(subject.truth, symmetries, diameter_m, generator, self._poses)
-        rendered, observed = subject.score_pictures(poses, CROP_RATIO)
-        distances_m, angles_rad = errors(poses, subject.truth, symmetries, subject.points_m)
+        example = Example.of(numbered_scene(seed))
+        surface, truth = example.surface, Pose.from_matrix(example.cam_from_obj)
+        poses = scorer_hypotheses(truth, example.symmetries, surface.diameter_m, generator, self._poses)
+        starts = np.stack([pose.matrix() for pose in poses])
+        rendered, observed = Cropper(torch.device("cpu")).score([example], starts[None], CROP_RATIO)
+        distances_m, angles_rad = errors(poses, truth, example.symmetries, some_points(surface.vertices_m))
         return {
             "rendered": rendered,
             "observed": observed,

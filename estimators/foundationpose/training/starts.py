@@ -15,6 +15,7 @@ _NEAR_RAD, _NEAR_SHIFT = (
     0.15,
 )  # of a hypothesis that is to win, the second of what a refiner starts from
 _QUARTERS = 4
+_POINTS = 200
 
 
 def refiner_starts(cam_from_obj: Pose, diameter_m: float, generator: np.random.Generator, count: int) -> list[Pose]:
@@ -108,5 +109,10 @@ def errors(hypotheses: list[Pose], truth: Pose, symmetries: Array, points_m: Arr
     for k, pose in enumerate(hypotheses):
         equal = nearest_equal(truth, symmetries, pose)
         distances_m[k] = np.linalg.norm(pose.apply(points_m) - equal.apply(points_m), axis=1).mean()
-        angles_rad[k] = pose.distance(equal)[0] if hasattr(pose, "distance") else 0.0
+        angles_rad[k] = pose.distance(equal)[0]
     return distances_m, angles_rad
+
+
+def some_points(vertices_m: Array) -> Array:
+    """(P, 3) float64, some 200 of a mesh's vertices."""
+    return vertices_m[:: max(1, len(vertices_m) // _POINTS)].astype(np.float64)
