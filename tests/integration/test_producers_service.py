@@ -197,3 +197,16 @@ def test_a_broker_that_is_away_is_said_by_the_command(tmp_path: Path) -> None:
     verdicts = {check["what"]: check["verdict"] for check in json.loads(out.stdout)}
     assert {verdicts[name] for name in ("Kafka", "schema registry", "Postgres")} == {"missing"}
     assert "secret" not in out.stdout
+
+
+def test_once_leaves_a_run_alone_that_came_to_its_end_and_goes_on_with_one_that_did_not(
+    stack: Addresses, job: Job
+) -> None:
+    stop = Event()
+    stop.set()
+    begun = run(stack, job, once=True, stop=stop)
+    assert not begun.ended
+    whole = run(stack, job, once=True)
+    assert (whole.ended, whole.run_id) == (True, begun.run_id)
+    again = run(stack, job, once=True)
+    assert (again.ended, again.run_id, again.frames) == (True, "", 0)
