@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, Select, or_, select
 from sink.models import ObjectPoseRow
 from sink.people.transactions import begun
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     *(ObjectPoseRow.run_id, ObjectPoseRow.seq, ObjectPoseRow.captured_at, ObjectPoseRow.object_id),
     *(ObjectPoseRow.state, ObjectPoseRow.score, ObjectPoseRow.rotation, ObjectPoseRow.translation_m),
 )
@@ -64,7 +64,7 @@ def page(engine: Engine, query: PoseQuery) -> tuple[Sequence[tuple[object, ...]]
     return [tuple(row) for row in found], None
 
 
-def statements(query: PoseQuery) -> list[Select[Any]]:
+def statements(query: PoseQuery) -> list[Select[*tuple[Any, ...]]]:
     """What is asked of Postgres, one after the other until the page is full: the rest of a cursor's run, later runs.
 
     ``(run_id, seq, object_id) > (...)`` would say both at once, but Postgres judges how many rows that is by the run
@@ -82,7 +82,7 @@ def statements(query: PoseQuery) -> list[Select[Any]]:
     return [same_run] if query.run_id is not None else [same_run, rows.where(ObjectPoseRow.run_id > run_id)]
 
 
-def _matching(query: PoseQuery) -> Select[Any]:
+def _matching(query: PoseQuery) -> Select[*tuple[Any, ...]]:
     rows = select(*_COLUMNS).where(ObjectPoseRow.job_id == query.job_id)
     if query.object_id is not None:
         rows = rows.where(ObjectPoseRow.object_id == query.object_id)
