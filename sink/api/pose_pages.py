@@ -13,7 +13,7 @@ from sqlalchemy import Engine, Row, Select, or_, select
 from sink.models import ObjectPoseRow
 from sink.people.transactions import begun
 
-_COLUMNS = (
+_COLUMNS: tuple[Any, ...] = (
     *(ObjectPoseRow.run_id, ObjectPoseRow.seq, ObjectPoseRow.captured_at, ObjectPoseRow.object_id),
     *(ObjectPoseRow.state, ObjectPoseRow.score, ObjectPoseRow.rotation, ObjectPoseRow.translation_m),
 )

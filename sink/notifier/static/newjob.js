@@ -109,7 +109,7 @@ export class NewJob {
     const fields = new FormData(this.jobForm);
     const [names, meshes] = [fields.getAll("object"), fields.getAll("mesh")];
     const objects = names.map((name, index) => ({ object_id: name, model: `mesh:${meshes[index]}` }));
-    const body = { id: fields.get("name"), pool: fields.get("pool"), mode: fields.get("mode"), objects };
+    const body = { id: fields.get("name"), pool: fields.get("pool"), mode: fields.get("mode"), source: fields.get("source").trim(), objects };
     const headers = { "Content-Type": "application/json" };
     const answer = await this.ask("/api/v1/jobs", { method: "POST", headers, body: JSON.stringify(body) });
     if (!answer?.ok) throw new UploadFailed(await reasonOf(answer));
