@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from consumers.broker import Broker, Partition
+from consumers.broker import Broker, Partition, PartitionReader
 from consumers.ledger import Ledger
 from schemas import Job, JobStatus, PosestreamError, Prompt, StatusEvent, StatusKind, Wanted
 from schemas.codec import Codec
@@ -51,6 +51,15 @@ class JobBook:
         self._codec = codec
         self._partitions = partitions
         self._now_ns = now_ns
+
+    @property
+    def codec(self) -> Codec:
+        """Reads and writes the records."""
+        return self._codec
+
+    def reader(self) -> PartitionReader:
+        """A reader of the partitions that jobs lie on, to be closed by whoever asks."""
+        return self._broker.reader()
 
     @contextmanager
     def ledger(self) -> Generator[Ledger]:

@@ -13,7 +13,7 @@ from confluent_kafka import KafkaException, Producer
 from consumers.streams import Stream
 from schemas import Heartbeat, JobProgress, MemberKind
 from schemas.codec import Codec
-from schemas.heartbeat import BEAT_S
+from schemas.heartbeat import BEAT_S, EstimatorOffer
 from schemas.registry import RegistryUnavailable
 from schemas.topics import HEARTBEATS
 
@@ -65,6 +65,7 @@ class Heart:
         send: Takes them.
         clock: Seconds, monotonic.
         now_ns: Nanoseconds since the Unix epoch.
+        estimators: What the worker knows; told with every beat.
     """
 
     pool: str
@@ -72,6 +73,7 @@ class Heart:
     send: SendBeat
     clock: Callable[[], float] = time.monotonic
     now_ns: Callable[[], int] = time.time_ns
+    estimators: tuple[EstimatorOffer, ...] = ()
     _id: str = field(default_factory=member_id)
     _started_ns: int = 0
     _beat_at_s: float | None = None
@@ -110,6 +112,7 @@ class Heart:
             self._started_ns,
             jobs,
             leaving,
+            self.estimators,
         )
         try:
             self.send(self._id.encode(), self.codec.encode(HEARTBEATS, beat))

@@ -15,6 +15,7 @@ from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
 from consumers.settings import WorkerSettings
 from estimators.base import Estimator
+from estimators.catalogue import catalogue
 from schemas import PoseEvent, StatusEvent, Track
 from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable
@@ -52,7 +53,7 @@ def run_worker(
     metrics = WorkerMetrics(registry or CollectorRegistry())
     codec = Codec(settings.registry)
     beats = BeatSender(settings.kafka) if broker is None else None
-    heart = Heart(settings.pool, codec, beats) if beats else None
+    heart = Heart(settings.pool, codec, beats, estimators=catalogue(settings.weights)) if beats else None
     broker = broker or settings.broker(exactly_once=settings.delivery == "exactly_once")
     handler = PoseHandler(broker, codec, settings, metrics, loader, heart=heart)
 

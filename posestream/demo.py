@@ -76,7 +76,8 @@ class Demo:
             children = Children.beside(addresses, Stack("demo").folder / "services", dict(os.environ))
             cleanup.callback(children.stop)
             page = f"http://127.0.0.1:{_free_port(self._options.port)}/"
-            children.start("sink", "--port", page.rsplit(":", 1)[1].rstrip("/"))
+            meshes = str(Stack("demo").folder / "meshes")
+            children.start("sink", "--port", page.rsplit(":", 1)[1].rstrip("/"), "--mesh-folder", meshes)
             children.start("track")
             job_id = f"demo-{new_run_id(datetime.now(UTC)).lower()}"
             job = JobBook(broker, codec, DEFAULT_PARTITIONS).create(Job(job_id, source.objects))

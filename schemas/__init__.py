@@ -4,7 +4,7 @@ from schemas.errors import BadJob, BadMessage, Overloaded, PosestreamError, Trac
 from schemas.event import Box, PoseEvent, Prompt, SeqRange, StatusEvent, StatusKind
 from schemas.frame import Frame
 from schemas.geometry import Camera, Pose
-from schemas.heartbeat import Heartbeat, JobProgress, MemberKind
+from schemas.heartbeat import EstimatorOffer, Heartbeat, JobProgress, MemberKind
 from schemas.job import ContinuousSymmetry, Job, JobObject, JobStatus, Mode, Symmetries, Wanted
 from schemas.track import Estimate, Estimates, State, Track
 
@@ -16,6 +16,7 @@ __all__ = [
     "ContinuousSymmetry",
     "Estimate",
     "Estimates",
+    "EstimatorOffer",
     "Frame",
     "Heartbeat",
     "Job",

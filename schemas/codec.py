@@ -26,11 +26,12 @@ from schemas.records import control, frame, results
 from schemas.records.common import Avro
 from schemas.records.frame import FrameHeader
 from schemas.registry import Registry
+from schemas.request import JobRequest
 from schemas.topics import MESSAGE_LIMIT_BYTES
 from schemas.track import Track
 
-Word = Frame | PoseEvent | Track | Job | StatusEvent | Prompt | Heartbeat
-T = TypeVar("T", Frame, PoseEvent, Track, Job, StatusEvent, Prompt, Heartbeat)
+Word = Frame | PoseEvent | Track | Job | StatusEvent | Prompt | Heartbeat | JobRequest
+T = TypeVar("T", Frame, PoseEvent, Track, Job, StatusEvent, Prompt, Heartbeat, JobRequest)
 
 _HEADER = struct.Struct(">bI")  # magic byte 0, schema id
 
@@ -52,6 +53,7 @@ _KINDS: dict[type[Any], _Kind] = {
     StatusEvent: _Kind("status_event", control.status_to, control.status_from),
     Prompt: _Kind("prompt", control.prompt_to, control.prompt_from),
     Heartbeat: _Kind("heartbeat", control.beat_to, control.beat_from),
+    JobRequest: _Kind("job_request", control.request_to, control.request_from),
 }
 
 

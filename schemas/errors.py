@@ -16,7 +16,7 @@ class BadMessage(PosestreamError):
 
     Attributes:
         reason: What was expected and what came; one line.
-        stage: Where it was found: ``"decode"``, ``"images"`` or ``"frame"``.
+        stage: Where it was found: ``"decode"``, ``"images"``, ``"frame"`` or ``"request"``.
     """
 
     def __init__(self, reason: str, stage: str = "decode") -> None:

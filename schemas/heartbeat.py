@@ -39,6 +39,23 @@ class JobProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class EstimatorOffer:
+    """An estimator that a worker knows, whether or not it is loaded.
+
+    Attributes:
+        name: As jobs name it.
+        version: Of its code, as in pose events.
+        digest: Of its networks' weights, as in pose events; "" where it needs none or they are missing.
+        missing: What it needs and the worker has not; "" where it can be used.
+    """
+
+    name: str
+    version: str
+    digest: str
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Heartbeat:
     """One beat; the Kafka key is ``member_id``.
 
@@ -51,6 +68,7 @@ class Heartbeat:
         started_ns: When the member began.
         jobs: What it works on.
         leaving: The last beat: it ends on purpose, nobody need look for it.
+        estimators: What a worker knows; () of a producer.
     """
 
     member_id: str
@@ -61,6 +79,7 @@ class Heartbeat:
     started_ns: int
     jobs: tuple[JobProgress, ...] = ()
     leaving: bool = False
+    estimators: tuple[EstimatorOffer, ...] = ()
 
 
 BEAT_S = 2.0

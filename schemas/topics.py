@@ -12,6 +12,7 @@ JOBS = "jobs"
 PROMPTS = "prompts"
 STATUS = "status"
 HEARTBEATS = "heartbeats"
+JOB_REQUESTS = "job-requests"
 
 MESSAGE_LIMIT_BYTES = 8 * 1024 * 1024
 """No message is larger; above it a frame is refused where it is encoded."""
@@ -81,6 +82,7 @@ def specs(pools: Iterable[str], partitions: int = DEFAULT_PARTITIONS) -> list[To
         TopicSpec(POSES, partitions, _log_config(retention_h=7 * 24)),
         TopicSpec(STATUS, partitions, _log_config(retention_h=7 * 24)),
         TopicSpec(PROMPTS, partitions, _log_config(retention_h=24)),
+        TopicSpec(JOB_REQUESTS, partitions, _log_config(retention_h=24)),
         TopicSpec(HEARTBEATS, partitions, _log_config(retention_h=1)),
         TopicSpec(JOBS, partitions, _compacted_config(max_message_bytes=_MIB)),
         TopicSpec(TRACKS, partitions, _compacted_config(max_message_bytes=4 * _MIB)),

@@ -120,7 +120,8 @@ class ObjectPoseRow(Base):
 
     __tablename__ = "object_poses"
     __table_args__ = (
-        Index(None, "job_id", "run_id", "seq"),
+        # holds all that a page of results is chosen and ordered by: rows that are passed over are not fetched
+        Index("object_poses_page_idx", "job_id", "run_id", "seq", "object_id", "captured_at"),
         {"postgresql_partition_by": "RANGE (captured_at)"},
     )
 

@@ -15,7 +15,10 @@ from consumers.kafka import KafkaBroker
 from consumers.loop import Loop, LoopSettings
 from schemas import PosestreamError
 from schemas.codec import Codec
-from schemas.topics import HEARTBEATS, JOBS, POSES, STATUS, specs
+from schemas.topics import HEARTBEATS, JOB_REQUESTS, JOBS, POSES, STATUS, specs
+from sink.api.job_making import JobMaker
+from sink.api.mesh_store import MeshStore
+from sink.api.places import ModelFolders
 from sink.api.services import Services
 from sink.behind import quick_switches
 from sink.database import connect, migrate_when_up
@@ -29,9 +32,11 @@ from sink.notifier.app import make_notifier
 from sink.notifier.entrance import Entrance
 from sink.notifier.guard import own_hosts
 from sink.notifier.wire import WiredWebsocket
+from sink.patience import MOST_CONNECTIONS, PatientProtocol
 from sink.people.accounts import FIRST_ADMIN
 from sink.people.secret import signing_secret
 from sink.queries import Queries
+from sink.requests.service import take_requests
 from sink.settings import SinkSettings
 from sink.store import Store
 from sink.topic_ids import topic_ids
@@ -87,16 +92,11 @@ class _Sink:
 
     def run(self, listener: socket.socket, store: Store, queries: Queries, on_ready: Callable[[str], None]) -> None:
         host, port = listener.getsockname()[:2]
-        server = uvicorn.Server(server_config(self._web(queries, own_hosts(host, port))))
+        maker = self._maker(queries)
+        server = uvicorn.Server(server_config(self._web(maker, queries, own_hosts(host, port))))
         threads = [threading.Thread(target=self._guarded, args=(partial(server.run, [listener]),), name="notifier")]
-        if self._settings.write:
-            watching = partial(watch, self._settings.kafka, self._codec, self._engine, self._over)
-            work_of = [(partial(self._store, store), "sink"), (watching, "watchman")]
-            if self._settings.managed_producers:
-                feeding = partial(feed, self._settings, self._codec, self._engine, self._over)
-                work_of.append((feeding, "feeding"))
-            for work, name in work_of:
-                threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
+        for work, name in self._works(store, maker):
+            threads.append(threading.Thread(target=self._guarded, args=(work,), name=name))
         for thread in threads:
             thread.start()
         self._wait(server, f"http://{host}:{port}/", on_ready)
@@ -110,17 +110,32 @@ class _Sink:
             msg = "the sink ended without being asked to; its log says why"
             raise RuntimeError(msg)
 
-    def _web(self, queries: Queries, hosts: frozenset[str]) -> object:
+    def _works(self, store: Store, maker: JobMaker) -> list[tuple[Callable[[], None], str]]:
         settings, codec = self._settings, self._codec
-        services = _services(settings, self._engine, queries, codec)
+        found: list[tuple[Callable[[], None], str]] = []
+        if settings.write:
+            watching = partial(watch, settings.kafka, codec, self._engine, self._over)
+            found += [(partial(self._store, store), "sink"), (watching, "watchman")]
+        if settings.write and settings.managed_producers:
+            found.append((partial(feed, settings, codec, self._engine, self._over), "feeding"))
+        if settings.requests:
+            found.append((partial(take_requests, settings, codec, maker, self._over), "requests"))
+        return found
+
+    def _maker(self, queries: Queries) -> JobMaker:
+        services = _services(self._settings, self._engine, queries, self._codec)
+        folders, meshes = ModelFolders(self._settings.folders()), MeshStore(self._engine, self._settings.mesh_folder)
+        return JobMaker(services, folders, meshes)
+
+    def _web(self, maker: JobMaker, queries: Queries, hosts: frozenset[str]) -> object:
+        settings, codec, services = self._settings, self._codec, maker.services
         entrance = None
         if services.has_accounts:
             people = (services.sessions, services.ownership, services.tickets, services.audit)
             entrance = Entrance(*people, services.per_address)
         feeding = (settings.kafka, codec, queries, self._metrics, self._hearing, self._fail)
         routes, lifespan = make_notifier(*feeding, services.ownership.readable, entrance)
-        places = (settings.hosts(), settings.folders(), settings.mesh_folder)
-        return make_web(services, routes, lifespan, hosts, *places)
+        return make_web(services, routes, lifespan, hosts, settings.hosts(), maker)
 
     def _wait(self, server: uvicorn.Server, address: str, on_ready: Callable[[str], None]) -> None:
         told = False
@@ -179,6 +194,8 @@ def server_config(app: object) -> uvicorn.Config:
     """How the web server serves an ASGI application: no log of accesses, limits on the size of messages, pings."""
     return uvicorn.Config(
         app,  # type: ignore[arg-type] - Starlette follows the protocol
+        http=PatientProtocol,
+        limit_concurrency=MOST_CONNECTIONS,
         log_config=None,
         access_log=False,
         lifespan="on",
@@ -207,7 +224,7 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def _ours(topic: str) -> bool:
-    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS, HEARTBEATS)
+    return topic.removesuffix(".dlq") in (POSES, STATUS, JOBS, HEARTBEATS, JOB_REQUESTS)
 
 
 def _lag(loop: Loop, topic: str) -> float:

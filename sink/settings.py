@@ -31,6 +31,8 @@ class SinkSettings(MemberSettings, SourceRuleSettings):
         0, ge=0, le=1000, description="jobs with a source that this service feeds at a time; 0: it feeds none"
     )
     producers_per_user: int = Field(4, ge=0, description="of these, those of a user who is no admin, at most")
+    requests: bool = Field(False, description="make the jobs that programs ask for by topic job-requests")
+    request_user: str = Field("", description="whose these jobs are, with the rights and quotas of that account")
     write: bool = Field(True, description="store events; without, only page, websocket and HTTP")
     flush_s: float = Field(0.2, gt=0, le=10, description="how often rows are written, at least")
     dead_letter_limit: int = Field(
@@ -49,6 +51,9 @@ class SinkSettings(MemberSettings, SourceRuleSettings):
         loopback = self.host == "localhost" or ipaddress.ip_address(self.host).is_loopback
         if not (loopback or self.accounts):
             msg = f"host: expected a loopback address, since this service has no --accounts, got {self.host}"
+            raise ValueError(msg)
+        if self.requests and self.accounts and not self.request_user:
+            msg = "request_user: expected the account in whose name --requests makes jobs, got none"
             raise ValueError(msg)
         if not (loopback or self.public):
             msg = f"public: expected the name:port by which {self.host} is reached, got none"

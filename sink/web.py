@@ -1,7 +1,6 @@
 """The sink's application: the page's routes, the websocket, the REST interface, and the gate before all of them."""
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -9,7 +8,8 @@ from starlette.routing import BaseRoute
 
 from sink.api.bodies import BodyLimit
 from sink.api.export_routes import add_export_routes
-from sink.api.job_routes import add_control_routes, add_job_routes, add_sharing_routes
+from sink.api.job_making import JobMaker
+from sink.api.job_routes import add_control_routes, add_job_routes, add_model_routes, add_sharing_routes
 from sink.api.mesh_routes import add_mesh_routes
 from sink.api.mesh_store import MeshStore
 from sink.api.people_routes import add_account_routes, add_key_routes, add_session_routes
@@ -19,6 +19,7 @@ from sink.api.prompt_routes import add_prompt_routes
 from sink.api.result_routes import add_result_routes
 from sink.api.rules import RULES
 from sink.api.services import Services
+from sink.api.snapshot_routes import add_snapshot_routes
 from sink.notifier.app import Lifespan
 from sink.notifier.guard import Guard
 from sink.notifier.routes import plain_errors
@@ -31,8 +32,7 @@ def make_web(
     lifespan: Lifespan | None,
     hosts: Collection[str],
     public: Collection[str] = (),
-    model_folders: Sequence[Path] = (),
-    mesh_folder: Path | None = None,
+    maker: JobMaker | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -42,8 +42,7 @@ def make_web(
         lifespan: Runs what feeds them, from start-up to shutdown.
         hosts: ``name:port`` values that ``Host`` and ``Origin`` may name.
         public: More of them, where a proxy may end TLS before us.
-        model_folders: Where meshes lie that users may name.
-        mesh_folder: Where uploaded meshes go; None: none can be uploaded.
+        maker: Makes jobs; None: users can name no file and upload no mesh.
     """
     app = FastAPI(
         title="posestream",
@@ -60,14 +59,16 @@ def make_web(
     add_session_routes(app)
     add_key_routes(app)
     add_account_routes(app)
-    meshes = MeshStore(services.engine, mesh_folder)
-    add_mesh_routes(app, meshes)
-    add_job_routes(app, ModelFolders(model_folders), meshes)
+    maker = maker or JobMaker(services, ModelFolders([]), MeshStore(services.engine, None))
+    add_mesh_routes(app, maker.meshes)
+    add_job_routes(app, maker)
+    add_model_routes(app)
     add_control_routes(app)
     add_prompt_routes(app)
     add_sharing_routes(app)
     add_result_routes(app)
     add_export_routes(app)
+    add_snapshot_routes(app)
     gate = Middleware(Gate, routes=lambda: app.routes, rules=RULES, door=services.door)
     app.user_middleware = [Middleware(Guard, hosts=hosts, public=public), Middleware(BodyLimit), gate]
     return app

@@ -24,6 +24,7 @@ from estimators.geometric.warm import warm_up as warm_up_geometric
 from estimators.rendering import CpuRenderer
 from estimators.unfound import fills_frame, why_not_found
 from estimators.usable import usable
+from estimators.versions import VERSIONS
 from schemas import BadMessage, Estimate, Estimates, Frame, Job, Pose, State
 from schemas.arrays import Array
 
@@ -51,7 +52,7 @@ class FoundationPoseEstimator:
 
     name = "foundationpose"
     side_by_side = False
-    version = "2"
+    version = VERSIONS["foundationpose"]
 
     def __init__(self, weights: Path | Weights | None = None, device: Device | None = None, threads: int = 1) -> None:
         device = device or Device.named()

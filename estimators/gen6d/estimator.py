@@ -19,6 +19,7 @@ from estimators.gen6d.options import Options
 from estimators.gen6d.weights import Weights, load_weights
 from estimators.unfound import why_not_found
 from estimators.usable import usable
+from estimators.versions import VERSIONS
 from schemas import Estimate, Estimates, Frame, Job, Pose, State
 from schemas.arrays import Array
 
@@ -60,7 +61,7 @@ class Gen6DEstimator:
 
     name = "gen6d"
     side_by_side = False
-    version = "1"
+    version = VERSIONS["gen6d"]
 
     def __init__(
         self, weights: Path | Weights | None = None, device: torch.device | None = None, threads: int = 1

@@ -21,6 +21,7 @@ from estimators.mesh import load_object
 from estimators.rendering import CpuRenderer, Renderer
 from estimators.unfound import fills_frame, why_not_found
 from estimators.usable import usable
+from estimators.versions import VERSIONS
 from schemas import Estimate, Estimates, Frame, Job, Pose, State
 
 _LOG = logging.getLogger("posestream.estimators")
@@ -46,7 +47,7 @@ class GeometricEstimator:
     """
 
     name = "geometric"
-    version = "6"
+    version = VERSIONS["geometric"]
     weights_digest = ""
     side_by_side = True
 

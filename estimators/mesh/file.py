@@ -12,6 +12,7 @@ from estimators.mesh.model import Mesh
 from estimators.mesh.prepared import MOST_FACES, RawMesh, read_prepared, thinned, write_prepared
 from schemas import BadJob, JobObject
 from schemas.arrays import Array
+from schemas.textures import limit_textures
 
 _LOG = logging.getLogger("posestream.estimators")
 _SUFFIXES = (".ply", ".obj", ".glb", ".gltf", ".stl", ".off")
@@ -90,6 +91,7 @@ def _load(path: Path) -> RawMesh:
     """The mesh of a file, thinned where it has very many faces."""
     import trimesh  # a third of a second with all that it brings: only where a mesh is not kept
 
+    limit_textures()
     try:
         loaded: Any = trimesh.load_mesh(path, process=False)
         vertices, faces = np.asarray(loaded.vertices, np.float64), np.asarray(loaded.faces, np.int64)

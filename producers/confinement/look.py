@@ -17,7 +17,8 @@ from schemas.records.control import object_to
 
 def _found() -> dict[str, Any]:
     try:
-        source = open_confined(os.environ["POSESTREAM_SOURCE"], SourceRuleSettings().rules())
+        settings = SourceRuleSettings()  # pyright: ignore[reportCallIssue] - every field has a default
+        source = open_confined(os.environ["POSESTREAM_SOURCE"], settings.rules())
     except PosestreamError as error:
         return {"error": str(error)}
     return {"objects": [object_to(item) for item in source.objects]}

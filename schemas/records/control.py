@@ -1,12 +1,13 @@
-"""``Job``, ``StatusEvent``, ``Prompt`` and ``Heartbeat`` as records."""
+"""``Job``, ``JobRequest``, ``StatusEvent``, ``Prompt`` and ``Heartbeat`` as records."""
 
 from dataclasses import asdict
 
 from schemas.event import Box, Prompt, StatusEvent, StatusKind
-from schemas.heartbeat import Heartbeat, JobProgress, MemberKind
+from schemas.heartbeat import EstimatorOffer, Heartbeat, JobProgress, MemberKind
 from schemas.images import decode_mask, encode_mask
 from schemas.job import ContinuousSymmetry, Job, JobObject, Mode, Symmetries, Wanted
 from schemas.records.common import Avro, matrix, numbers, range_from, range_to
+from schemas.request import JobRequest, RequestedObject
 
 _JOB_SAME = (
     *("id", "pool", "estimator", "partition", "priority", "deadline_s", "estimator_version"),
@@ -78,14 +79,16 @@ def prompt_from(record: Avro) -> Prompt:
 def beat_to(beat: Heartbeat) -> Avro:
     """The record of a heartbeat."""
     same = {name: getattr(beat, name) for name in _BEAT_SAME}
-    return same | {"kind": beat.kind.value, "jobs": [asdict(one) for one in beat.jobs]}
+    lists = {"jobs": [asdict(one) for one in beat.jobs], "estimators": [asdict(one) for one in beat.estimators]}
+    return same | lists | {"kind": beat.kind.value}
 
 
 def beat_from(record: Avro) -> Heartbeat:
     """The heartbeat of a record."""
     same = {name: record[name] for name in _BEAT_SAME}
     jobs = tuple(JobProgress(**one) for one in record["jobs"])
-    return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs)
+    estimators = tuple(EstimatorOffer(**one) for one in record["estimators"])
+    return Heartbeat(**same, kind=MemberKind(record["kind"]), jobs=jobs, estimators=estimators)
 
 
 def object_to(item: JobObject) -> Avro:
@@ -102,3 +105,14 @@ def object_from(record: Avro) -> JobObject:
     ]
     discrete = tuple(matrix(one, (4, 4)) for one in record["discrete"])
     return JobObject(**{name: record[name] for name in _OBJECT_SAME}, symmetries=Symmetries(discrete, tuple(axes)))
+
+
+def request_to(request: JobRequest) -> Avro:
+    """The record of a request for a job."""
+    return asdict(request)
+
+
+def request_from(record: Avro) -> JobRequest:
+    """The request of a record."""
+    same = {name: value for name, value in record.items() if name != "objects"}
+    return JobRequest(**same, objects=tuple(RequestedObject(**one) for one in record["objects"]))

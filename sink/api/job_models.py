@@ -102,6 +102,20 @@ class MemberOut(Strict):
     jobs: list[str]
 
 
+class ModelOut(Strict):
+    """An estimator of one version with one set of weights, and the workers that know it.
+
+    ``digest`` is empty where it needs no weights or has none; ``missing`` says what is needed before it can be used.
+    """
+
+    name: str
+    version: str
+    digest: str
+    missing: str
+    pools: list[str]
+    workers: int
+
+
 class PersonOut(Strict):
     """Who has a right on a job."""
 

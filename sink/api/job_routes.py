@@ -1,23 +1,21 @@
 """Routes about jobs and workers."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
+from fastapi import FastAPI, Path, Query, Request, Response
 
-from consumers.book import JobBook, JobExists, NoSuchJob
+from consumers.book import JobBook, NoSuchJob
 from consumers.ledger import Ledger
 from producers.sources.options import without_password
-from schemas import Heartbeat, Job, JobObject, MemberKind
-from sink.api.job_models import JOB_ID, JobIn, JobOut, JobPage, MemberOut, ObjectIn, PersonOut, ProgressOut
-from sink.api.mesh_store import MeshStore
+from schemas import EstimatorOffer, Heartbeat, Job, MemberKind
+from sink.api.job_making import JobMaker
+from sink.api.job_models import JOB_ID, JobIn, JobOut, JobPage, MemberOut, ModelOut, PersonOut, ProgressOut
 from sink.api.people_models import Name
-from sink.api.places import ModelFolders
 from sink.api.problems import refusals
-from sink.api.services import Services, about, services_of, who_of
-from sink.people.rights import Principal, Right, Role
+from sink.api.services import about, services_of, who_of
 
 _V1 = "/api/v1"
 _PAGE = 200
@@ -25,7 +23,7 @@ _UPLOADED = "mesh:"
 JobId = Annotated[str, Path(pattern=JOB_ID)]
 
 
-def add_job_routes(app: FastAPI, folders: ModelFolders, meshes: MeshStore) -> None:
+def add_job_routes(app: FastAPI, maker: JobMaker) -> None:
     """Make, list and show jobs."""
 
     @app.get(f"{_V1}/jobs", responses=refusals(401, 403))
@@ -44,11 +42,7 @@ def add_job_routes(app: FastAPI, folders: ModelFolders, meshes: MeshStore) -> No
     @app.post(f"{_V1}/jobs", status_code=201, responses=refusals(401, 403, 409))
     def create_job(request: Request, body: JobIn) -> JobOut:
         about(request, f"job:{body.id}")
-        asked = _asked(body, folders, meshes, who_of(request))
-        if asked.source:
-            asked = services_of(request).desk.accepted(asked)
-        with _placed(request, asked), _claimed(request, body.id):
-            services_of(request).book.create(asked)
+        maker.make(body, who_of(request))
         return _known(request, body.id)
 
     @app.get(f"{_V1}/jobs/{{job}}", responses=refusals(401, 403, 404))
@@ -61,6 +55,20 @@ def add_job_routes(app: FastAPI, folders: ModelFolders, meshes: MeshStore) -> No
         readable = services.ownership.readable(who_of(request))
         with services.book.ledger() as ledger:
             return [_member(beat, readable) for beat in ledger.alive(MemberKind.WORKER)]
+
+
+def add_model_routes(app: FastAPI) -> None:
+    """Estimators and their weights, as the workers that live tell of them."""
+
+    @app.get(f"{_V1}/models", responses=refusals(401, 403))
+    def list_models(request: Request) -> list[ModelOut]:
+        known: dict[EstimatorOffer, list[str]] = {}
+        with services_of(request).book.ledger() as ledger:
+            for beat in ledger.alive(MemberKind.WORKER):
+                for offer in beat.estimators:
+                    known.setdefault(offer, []).append(beat.pool)
+        found = sorted(known.items(), key=lambda item: (item[0].name, item[0].version, item[0].digest, item[0].missing))
+        return [ModelOut(**asdict(offer), pools=sorted(set(pools)), workers=len(pools)) for offer, pools in found]
 
 
 def add_control_routes(app: FastAPI) -> None:
@@ -102,64 +110,6 @@ def _add_control(app: FastAPI, name: str, act: Callable[[JobBook, str, str], Job
         about(request, f"job:{job}")
         act(services_of(request).book, job, f"{name} by {who_of(request).name}")
         return _known(request, job)
-
-
-@contextmanager
-def _placed(request: Request, asked: Job) -> Generator[None]:
-    """Room for a job with a source, where it has one."""
-    services, who = services_of(request), who_of(request)
-    if not asked.source:
-        yield
-        return
-    mine = None if who.role is Role.ADMIN else services.ownership.owned(who.user_id)
-    with services.desk.place(services.book, mine):
-        yield
-
-
-@contextmanager
-def _claimed(request: Request, job_id: str) -> Generator[None]:
-    """A new job is its maker's, within their quota; not where it turns out to be there already."""
-    services, who = services_of(request), who_of(request)
-    if not who.user_id:
-        yield
-        return
-    was_mine = services.ownership.readers(job_id).get(who.name) is Right.OWNER
-    _claim(services, who, job_id)
-    try:
-        yield
-    except JobExists:
-        if not was_mine:
-            services.ownership.disown(job_id, who.user_id)
-        raise
-
-
-def _claim(services: Services, who: Principal, job_id: str) -> None:
-    """A name that is or was another's is not given away: its results are still there."""
-    with services.claiming:
-        if who.role is not Role.ADMIN and len(services.ownership.owned(who.user_id)) >= services.jobs_per_user:
-            raise HTTPException(409, f"expected at most {services.jobs_per_user} jobs of a user")
-        taken = services.queries.job(job_id) is not None and not services.ownership.readers(job_id)
-        if taken or not services.ownership.claim(job_id, who.user_id):
-            raise HTTPException(409, f"job {job_id}: the name is taken, or was; choose another")
-
-
-def _asked(body: JobIn, folders: ModelFolders, meshes: MeshStore, who: Principal) -> Job:
-    objects = tuple(_object(one, folders, meshes, who) for one in body.objects)
-    names = ("id", "pool", "estimator", "estimator_version", "mode", "deadline_s", "priority", "retries", "options")
-    try:
-        return Job(objects=objects, source=body.source, **{name: getattr(body, name) for name in names})
-    except ValueError as error:
-        raise HTTPException(422, str(error)) from error
-
-
-def _object(one: ObjectIn, folders: ModelFolders, meshes: MeshStore, who: Principal) -> JobObject:
-    """An object whose mesh is a file of a model folder, or an upload of whoever asks."""
-    if not one.model.startswith(_UPLOADED):
-        return JobObject(one.object_id, str(folders.model(one.model)), one.model_unit_m)
-    mesh = meshes.get(who, one.model.removeprefix(_UPLOADED).replace("\0", ""))
-    if mesh.faces is None:
-        raise HTTPException(409, f"mesh {mesh.id}: expected one that is finished")
-    return JobObject(one.object_id, str(meshes.path(mesh)), mesh.unit_m)
 
 
 def _known(request: Request, job_id: str) -> JobOut:

@@ -12,6 +12,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.textures import limit_textures
+
 MOST_FACES = 2_000_000
 LEAST_EXTENT_M, MOST_EXTENT_M = 1e-3, 100.0
 _MEMORY_BYTES = 4 << 30  # of addresses; a picture in a GLB that claims more fails there
@@ -61,6 +63,7 @@ def _measured(path: Path, unit_m: float) -> Measured:
     import numpy as np
     import trimesh
 
+    limit_textures()
     try:
         with path.open("rb") as file:  # not by its path: then other files that it names cannot be found
             mesh = trimesh.load(file, file_type=path.suffix[1:], force="mesh", process=False)

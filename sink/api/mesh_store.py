@@ -1,6 +1,7 @@
 """Uploads that may be interrupted, and the meshes they become: rows in Postgres, bytes in one folder."""
 
 import hashlib
+import shutil
 import threading
 import uuid
 from dataclasses import dataclass, replace
@@ -106,6 +107,7 @@ class MeshStore:
         except BadMesh as error:
             part.unlink()
             raise HTTPException(422, str(error)) from error
+        self.path(mesh).parent.mkdir(exist_ok=True)
         part.rename(self.path(mesh))
         with begun(self._engine) as connection:
             values = {"faces": found.faces, "extent_m": found.extent_m}
@@ -117,11 +119,14 @@ class MeshStore:
         with begun(self._engine) as connection:
             connection.execute(delete(MeshRow).where(MeshRow.id == mesh.id))
         self._part(mesh).unlink(missing_ok=True)
-        self.path(mesh).unlink(missing_ok=True)
+        shutil.rmtree(self.path(mesh).parent, ignore_errors=True)
 
     def path(self, mesh: Mesh) -> Path:
-        """Where a finished mesh lies: its name is ours, nothing of the user's is in it."""
-        return self._need_folder() / f"{mesh.id}{mesh.suffix}"
+        """Where a finished mesh lies: alone in a folder, so that a file which it names is never another's.
+
+        The name is ours, nothing of the user's is in it.
+        """
+        return self._need_folder() / mesh.id / f"mesh{mesh.suffix}"
 
     def _part(self, mesh: Mesh) -> Path:
         return self._need_folder() / f"part-{mesh.id}{mesh.suffix}"

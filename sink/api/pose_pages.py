@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import Engine, Row, Select, or_, select
 
 from sink.models import ObjectPoseRow
 from sink.people.transactions import begun
@@ -53,6 +54,35 @@ def page(engine: Engine, query: PoseQuery) -> tuple[Sequence[tuple[object, ...]]
         BadCursor: The cursor is not one of ours.
         Overloaded: Postgres does not answer.
     """
+    found: list[Row[Any]] = []
+    with begun(engine) as connection:
+        for one in statements(query):
+            found += connection.execute(one.limit(query.limit + 1 - len(found))).all()
+            if len(found) > query.limit:  # one more than the page has: it is not the last
+                last = found[query.limit - 1]
+                return [tuple(row) for row in found[:-1]], cursor_of(last.run_id, last.seq, last.object_id)
+    return [tuple(row) for row in found], None
+
+
+def statements(query: PoseQuery) -> list[Select[*tuple[Any, ...]]]:
+    """What is asked of Postgres, one after the other until the page is full: the rest of a cursor's run, later runs.
+
+    ``(run_id, seq, object_id) > (...)`` would say both at once, but Postgres judges how many rows that is by the run
+    alone, takes it for none where a job has one run, and reads the whole table.
+
+    Raises:
+        BadCursor: As ``page``.
+    """
+    rows = _matching(query).order_by(*_ORDER)
+    if query.cursor is None:
+        return [rows]
+    run_id, seq, object_id = _place(query.cursor)
+    later = or_(ObjectPoseRow.seq > seq, ObjectPoseRow.object_id > object_id)
+    same_run = rows.where(ObjectPoseRow.run_id == run_id, ObjectPoseRow.seq >= seq, later)
+    return [same_run] if query.run_id is not None else [same_run, rows.where(ObjectPoseRow.run_id > run_id)]
+
+
+def _matching(query: PoseQuery) -> Select[*tuple[Any, ...]]:
     rows = select(*_COLUMNS).where(ObjectPoseRow.job_id == query.job_id)
     if query.object_id is not None:
         rows = rows.where(ObjectPoseRow.object_id == query.object_id)
@@ -62,15 +92,11 @@ def page(engine: Engine, query: PoseQuery) -> tuple[Sequence[tuple[object, ...]]
         rows = rows.where(ObjectPoseRow.captured_at >= query.since)
     if query.until is not None:
         rows = rows.where(ObjectPoseRow.captured_at < query.until)
-    if query.cursor is not None:
-        rows = rows.where(tuple_(*_ORDER) > tuple_(*_place(query.cursor)))
-    with begun(engine) as connection:
-        found = connection.execute(rows.order_by(*_ORDER).limit(query.limit + 1)).all()
-    last = found[query.limit - 1] if len(found) > query.limit else None
-    return [tuple(row) for row in found[: query.limit]], None if last is None else _cursor(last[0], last[1], last[3])
+    return rows
 
 
-def _cursor(run_id: str, seq: int, object_id: str) -> str:
+def cursor_of(run_id: str, seq: int, object_id: str) -> str:
+    """The cursor of the page after a row."""
     return base64.urlsafe_b64encode(json.dumps([run_id, seq, object_id]).encode()).decode().rstrip("=")
 
 

@@ -17,6 +17,7 @@ RULES: Rules = {
     ("GET", "/api/jobs"): _VIEWER,  # of those one may read
     ("GET", "/api/jobs/{job}"): _READER,
     ("GET", "/api/jobs/{job}/poses"): _READER,
+    ("GET", "/api/jobs/{job}/frames"): _READER,
     ("GET", "/api/jobs/{job}/objects/{object}/mesh"): _READER,
     ("GET", "/api/v1/openapi.json"): _ANYBODY,
     ("POST", "/api/v1/login"): _ANYBODY,
@@ -33,6 +34,7 @@ RULES: Rules = {
     ("PATCH", "/api/v1/users/{user}"): _ADMIN,
     ("GET", "/api/v1/audit"): _ADMIN,
     ("GET", "/api/v1/workers"): _OPERATOR,
+    ("GET", "/api/v1/models"): _OPERATOR,
     ("GET", "/api/v1/meshes"): _OPERATOR,  # one's own, as the next ones
     ("POST", "/api/v1/meshes"): _OPERATOR,
     ("GET", "/api/v1/meshes/{mesh}"): _OPERATOR,
@@ -49,6 +51,7 @@ RULES: Rules = {
     ("POST", "/api/v1/jobs/{job}/prompts"): _OWNER,
     ("GET", "/api/v1/jobs/{job}/poses"): _READER,
     ("GET", "/api/v1/jobs/{job}/poses/export"): _READER,
+    ("GET", "/api/v1/jobs/{job}/frame"): _READER,
     ("GET", "/api/v1/jobs/{job}/people"): _OWNER,
     ("PUT", "/api/v1/jobs/{job}/readers/{user}"): _OWNER,
     ("DELETE", "/api/v1/jobs/{job}/readers/{user}"): _OWNER,

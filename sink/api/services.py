@@ -9,9 +9,10 @@ from fastapi import Request
 from sqlalchemy import Engine
 
 from consumers.book import JobBook
+from sink.api.snapshots import Snapshots
 from sink.feeding.desk import SourceDesk, no_sources
 from sink.people.accounts import Accounts
-from sink.people.audit import Audit
+from sink.people.audit import Audit, Entry
 from sink.people.gate import Door
 from sink.people.limits import RateLimit
 from sink.people.ownership import Ownership
@@ -75,10 +76,20 @@ class Services:
         """The audit log."""
         return Audit(self.engine)
 
+    def note(self, who: Principal, action: str, target: str) -> None:
+        """Put into the audit log what did not come by HTTP; nowhere without accounts."""
+        if self.has_accounts:
+            self.audit.write(Entry(who.user_id, who.name, "kafka", action, target, 201, {}))
+
     @cached_property
     def book(self) -> JobBook:
         """The book of jobs; Overloaded while Kafka does not answer."""
         return self.make_book()
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Frames as pictures."""
+        return Snapshots(self.queries, self.book.codec, self.book.reader)
 
     @cached_property
     def door(self) -> Door | None:

@@ -58,13 +58,13 @@ class Commands:
                 timeout=_LOOK_S,
                 check=False,
             )
-            found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1] if done.stdout else "")
         except subprocess.TimeoutExpired as error:
             msg = f"source: expected to open it within {_LOOK_S:g} s"
             raise NotDescribed(msg) from error
-        except ValueError as error:
+        if not done.stdout:
             msg = f"source: opening it ended with exit code {done.returncode}"
-            raise NotDescribed(msg) from error
+            raise NotDescribed(msg)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         if "error" in found:
             raise NotDescribed(found["error"])
         return tuple(object_from(record) for record in found["objects"])

@@ -13,8 +13,10 @@ from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from consumers.kafka import KafkaBroker
 from schemas.codec import Codec
 from sink.metrics import SinkMetrics
+from sink.notifier.archive import Archive
 from sink.notifier.entrance import Entrance
 from sink.notifier.feed import EventFeed
 from sink.notifier.routes import Routes
@@ -51,7 +53,7 @@ def make_notifier(
         readable: The jobs that somebody may read; None for all.
         entrance: Who may be in which room of the websocket; everybody in all if None.
     """
-    routes = Routes(queries, metrics, hearing, readable)
+    routes = Routes(queries, metrics, hearing, readable, Archive(KafkaBroker(kafka), codec))
 
     @asynccontextmanager
     async def running(app: Starlette) -> AsyncGenerator[None]:

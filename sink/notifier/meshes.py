@@ -14,6 +14,7 @@ import trimesh
 
 from schemas import BadJob
 from schemas.arrays import Array
+from schemas.textures import limit_textures
 from sink.queries import ObjectView
 
 MAX_FACES = 20_000
@@ -126,6 +127,7 @@ def _load(item: ObjectView, path: Path, size: int) -> EncodedMesh:
     if path.suffix.lower() not in _SUFFIXES or size > _MAX_FILE_BYTES:
         msg = f"{name}: expected one of {', '.join(_SUFFIXES)} of at most 512 MiB, got {size} bytes"
         raise BadJob(msg)
+    limit_textures()
     try:
         mesh: Any = trimesh.load(path, force="mesh", process=False)
         vertices_m = np.asarray(mesh.vertices, np.float64) * item.model_unit_m

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from confluent_kafka import KafkaException
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -11,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from schemas import BadJob, Overloaded
+from schemas import BadJob, Overloaded, PoseEvent
 from sink.metrics import SinkMetrics
+from sink.notifier.archive import MOST_FRAMES, Archive
 from sink.notifier.meshes import Meshes
 from sink.notifier.messages import job_json, pose_message, runs_json
 from sink.people.rights import Principal
@@ -20,6 +22,7 @@ from sink.queries import JobView, Queries
 
 POSES_LIMIT = 1000
 """Events in one answer."""
+_LARGEST_SEQ = (1 << 63) - 1
 
 
 class Routes:
@@ -30,6 +33,7 @@ class Routes:
         metrics: Its registry is what ``/metrics`` shows.
         hearing: Set while pose events are read from Kafka.
         readable: The jobs that somebody may read; None for all.
+        archive: Reads frames of the past.
     """
 
     def __init__(
@@ -38,11 +42,13 @@ class Routes:
         metrics: SinkMetrics,
         hearing: threading.Event,
         readable: Callable[[Principal], frozenset[str] | None],
+        archive: Archive,
     ) -> None:
         self._queries = queries
         self._metrics = metrics
         self._hearing = hearing
         self._readable = readable
+        self._archive = archive
         self._meshes = Meshes()
 
     def all(self) -> list[Route]:
@@ -54,6 +60,7 @@ class Routes:
             Route("/api/jobs", self._jobs),
             Route("/api/jobs/{job}", self._job),
             Route("/api/jobs/{job}/poses", self._poses),
+            Route("/api/jobs/{job}/frames", self._frames),
             Route("/api/jobs/{job}/objects/{object}/mesh", self._mesh),
         ]
 
@@ -83,14 +90,31 @@ class Routes:
         return JSONResponse(shown)
 
     async def _poses(self, request: Request) -> Response:
+        _, events = await self._events(request, POSES_LIMIT)
+        return JSONResponse([pose_message(event) for event in events])
+
+    async def _frames(self, request: Request) -> Response:
+        """Answered frames that Kafka still holds; the header tells how far to go on from, also where none came."""
+        job, events = await self._events(request, MOST_FRAMES)
+        last_seq = _whole(request, "last_seq", _LARGEST_SEQ, 0, _LARGEST_SEQ)
+        wanted = [event for event in events if event.seq <= last_seq]
+        try:
+            found = await run_in_threadpool(self._archive.frames, job, wanted)
+        except KafkaException as error:
+            msg = f"frames of {job.id}: {error.args[0]}"
+            raise Overloaded(msg) from error
+        headers = {"X-Last-Seq": str(wanted[-1].seq)} if wanted else {}
+        return Response(found, media_type="application/octet-stream", headers=headers)
+
+    async def _events(self, request: Request, most: int) -> tuple[JobView, list[PoseEvent]]:
+        """Stored events of one run after a frame."""
         run = request.query_params.get("run")
         if run is not None and "\0" in run:
             raise HTTPException(400, "run: expected text without NUL characters")
-        after_seq = _whole(request, "after_seq", -1, -1, (1 << 63) - 1)
-        limit = _whole(request, "limit", POSES_LIMIT, 1, POSES_LIMIT)
+        after_seq = _whole(request, "after_seq", -1, -1, _LARGEST_SEQ)
+        limit = _whole(request, "limit", most, 1, most)
         job = await self._known(request)
-        events = await run_in_threadpool(self._queries.events, job.id, run, after_seq, limit)
-        return JSONResponse([pose_message(event) for event in events])
+        return job, await run_in_threadpool(self._queries.events, job.id, run, after_seq, limit)
 
     async def _mesh(self, request: Request) -> Response:
         job = await self._known(request)

@@ -1,10 +1,8 @@
 """The live page in a real browser, on the real stack, while the demo streams."""
 
-import base64
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,39 +19,16 @@ import cv2
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from estimators.mesh import load_object
-from estimators.rendering import CpuRenderer
 from posestream.stack import Addresses
 from producers.sources.open import open_source
+from tests.e2e.canvas import frame_corner, shown_on, silhouette
 
 pytestmark = [pytest.mark.integration, pytest.mark.e2e]
 
 SOURCE = "synthetic:?frames=4000&seed=2"  # longer than these tests take
-TRACKED_RGB = np.array([0.27, 0.87, 0.56]) * 255  # as view.js draws it
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--disable-background-networking")
-
-# one call, so that picture and number belong together
-SHOWN = """() => {
-  const view = document.getElementById("view");
-  const pixels = view.getContext("2d").getImageData(0, 0, view.width, view.height);
-  let text = "";
-  for (let i = 0; i < pixels.data.length; i += 4) text += String.fromCharCode(...pixels.data.subarray(i, i + 3));
-  return { seq: Number(view.dataset.seq), width: view.width, height: view.height, rgb: btoa(text) };
-}"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.fail(f"no browser: expected one of {', '.join(BROWSERS)}; apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -119,17 +94,12 @@ def test_the_page_shows_the_frame_with_its_outline_score_and_age(page: tuple[Pag
 def outline_shares(page: Page) -> tuple[float, float]:
     """Share of outline pixels within 5 px of the true silhouette, and of the silhouette within 5 px of an outline."""
     page.wait_for_timeout(300)
-    found = page.evaluate(SHOWN)
-    size = (found["height"], found["width"])
-    rgb = np.frombuffer(base64.b64decode(found["rgb"]), np.uint8).reshape(*size, 3).astype(float)
-    outline = (np.abs(rgb - TRACKED_RGB).max(axis=2) < 12).astype(np.uint8)
-    outline = cv2.morphologyEx(outline, cv2.MORPH_OPEN, np.ones((2, 2), np.uint8))  # single pixels are the picture's
+    found = shown_on(page)
+    outline = found.outline("tracked")
     source = open_source(SOURCE)
-    camera, scale = source.camera, found["width"] / source.camera.width
+    camera, scale = source.camera, outline.shape[1] / source.camera.width
     mesh = load_object(source.objects[0])
-    pose = source.truth(found["seq"])["obj_000001"].matrix()[None]
-    mask = CpuRenderer().render(mesh, pose, camera.K, (camera.height, camera.width)).depth_m[0] > 0
-    mask = cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST)
+    mask = silhouette(mesh, source.truth(found.seq)["obj_000001"], camera, outline.shape)
     edge = cv2.morphologyEx(mask, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     to_edge = cv2.distanceTransform(1 - edge, cv2.DIST_L2, 5)
     to_outline = cv2.distanceTransform(1 - outline, cv2.DIST_L2, 5)
@@ -145,7 +115,7 @@ def test_an_object_is_pointed_at_and_forgotten(page: tuple[Page, list[str]], pag
     expect(card).to_have_attribute("data-state", "tracked", timeout=30_000)
     shown.get_by_role("button", name="Point at it: obj_000001").click()
     camera = open_source(SOURCE).camera
-    x, y, scale = frame_corner(shown, camera.width, camera.height)
+    x, y, scale = frame_corner(shown, camera)
     shown.mouse.move(x + 0.3 * camera.width * scale, y + 0.2 * camera.height * scale)
     shown.mouse.down()
     shown.mouse.move(x + 0.7 * camera.width * scale, y + 0.8 * camera.height * scale, steps=4)
@@ -182,14 +152,6 @@ def asked(page_address: str, path: str) -> bytes:
         return found
 
 
-def frame_corner(page: Page, width: int, height: int) -> tuple[float, float, float]:
-    """Where the frame's upper left corner is on the page, and how large its pixels are."""
-    box = page.locator("#view").bounding_box()
-    assert box is not None
-    scale = min(box["width"] / width, box["height"] / height)
-    return box["x"] + (box["width"] - width * scale) / 2, box["y"] + (box["height"] - height * scale) / 2, scale
-
-
 def test_a_job_is_paused_and_goes_on(page: tuple[Page, list[str]]) -> None:
     shown, problems = page
     status = shown.locator("#job-status")
@@ -221,7 +183,7 @@ def test_where_there_are_accounts_one_logs_in(
         shown = browser.new_page()
         shown.goto(f"{found[0]}#{urllib.parse.urlsplit(page_address).fragment}")
         for attempt, told in (("wrong", "expected"), (password, "")):
-            shown.get_by_label("Name").fill("admin")
+            shown.get_by_role("textbox", name="Name", exact=True).fill("admin")
             shown.get_by_label("Password").fill(attempt)
             shown.get_by_role("button", name="Log in").click()
             if told:

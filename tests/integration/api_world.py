@@ -17,6 +17,9 @@ from posestream.stack import Addresses
 from schemas import Job, JobObject
 from schemas.codec import Codec
 from schemas.topics import specs
+from sink.api.job_making import JobMaker
+from sink.api.mesh_store import MeshStore
+from sink.api.places import ModelFolders
 from sink.api.services import Services
 from sink.database import connect, migrate
 from sink.people.rights import Role
@@ -65,9 +68,8 @@ class ApiWorld:
         self.book = JobBook(self.broker, self.codec, 2)
         self.services = Services(engine, Queries(engine), lambda: self.book, SECRET if accounts else None)
         self.services.sessions = Sessions(engine, Tokens(SECRET, lambda: self.now_s), lambda: self.now_s)
-        self.app = make_web(
-            self.services, routes, None, {HOST}, model_folders=[models] if models else [], mesh_folder=meshes
-        )
+        self.maker = JobMaker(self.services, ModelFolders([models] if models else []), MeshStore(engine, meshes))
+        self.app = make_web(self.services, routes, None, {HOST}, maker=self.maker)
         self.client = TestClient(self.app, base_url=f"http://{HOST}", raise_server_exceptions=True)
         self.roles = {"root": Role.ADMIN, "ann": Role.OPERATOR, "bob": Role.OPERATOR, "vic": Role.VIEWER}
         self.tokens: dict[str, str] = {}

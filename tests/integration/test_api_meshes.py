@@ -1,18 +1,15 @@
 """Meshes over REST: sent in pieces, checked, and kept where nobody else can name them."""
 
 import hashlib
-import json
-import struct
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
 import trimesh
 
 from posestream.stack import Addresses
 from tests.integration.api_world import ApiWorld, database
+from tests.picture_bombs import glb, png_that_claims
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +51,8 @@ def test_a_mesh_is_uploaded_and_a_job_uses_it(world: ApiWorld, kind: str, folder
     objects = [{"object_id": "box", "model": f"mesh:{mesh_id}"}]
     assert world.ask("POST", "/api/v1/jobs", "ann", json={"id": f"job-{kind}", "objects": objects}).status_code == 201
     uri = Path(world.book.job(f"job-{kind}").objects[0].model_uri)
-    assert (uri.parent, uri.read_bytes()) == (folder, data)
+    assert (uri.parent.parent, uri.read_bytes()) == (folder, data)
+    assert [path.name for path in uri.parent.iterdir()] == [f"mesh.{kind}"]  # nothing of anybody's beside it
     stolen = world.ask("POST", "/api/v1/jobs", "bob", json={"id": f"bobs-{kind}", "objects": objects})
     assert stolen.status_code == 404
 
@@ -85,52 +83,6 @@ def test_a_mesh_is_its_owners(world: ApiWorld) -> None:
     assert world.ask("GET", path, "root").status_code == 200
     assert world.ask("GET", "/api/v1/meshes", "bob").json() == []
     assert world.ask("GET", "/api/v1/meshes", "vic").status_code == 403
-
-
-def bomb(side_px: int) -> bytes:
-    """A GLB of one triangle whose picture claims side x side pixels and has a few hundred kB."""
-    raw = zlib.compress(bytes(side_px * 3 + 1) * 2000, 9)
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    header = struct.pack(">IIBBBBB", side_px, side_px, 8, 2, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", raw) + chunk(b"IEND", b"")
-    corners = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.1, 0]], "<f4").tobytes()
-    uv, faces = np.zeros((3, 2), "<f4").tobytes(), np.arange(4, dtype="<u2").tobytes()
-    parts = [corners, uv, faces, png]
-    starts = np.cumsum([0, *map(len, parts)]).tolist()
-    views = [{"buffer": 0, "byteOffset": at, "byteLength": len(one)} for at, one in zip(starts, parts, strict=False)]
-    accessor = {"componentType": 5126, "count": 3}
-    document = {
-        "asset": {"version": "2.0"},
-        "scene": 0,
-        "scenes": [{"nodes": [0]}],
-        "nodes": [{"mesh": 0}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "TEXCOORD_0": 1}, "indices": 2, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-        "textures": [{"source": 0}],
-        "images": [{"bufferView": 3, "mimeType": "image/png"}],
-        "accessors": [
-            accessor | {"bufferView": 0, "type": "VEC3"},
-            accessor | {"bufferView": 1, "type": "VEC2"},
-            {"componentType": 5123, "count": 3, "bufferView": 2, "type": "SCALAR"},
-        ],
-        "bufferViews": views,
-        "buffers": [{"byteLength": sum(map(len, parts))}],
-    }
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    body = b"".join(parts)
-    body += bytes(-len(body) % 4)
-    size = 12 + 8 + len(text) + 8 + len(body)
-    return (
-        struct.pack("<4sII", b"glTF", 2, size)
-        + struct.pack("<I4s", len(text), b"JSON")
-        + text
-        + struct.pack("<I4s", len(body), b"BIN\0")
-        + body
-    )
 
 
 def header_of(faces: int) -> bytes:
@@ -165,7 +117,7 @@ def test_a_file_that_is_no_good_mesh_is_refused_with_the_reason_and_thrown_away(
 
 
 def test_a_picture_that_claims_ten_gigabytes_costs_another_process_its_memory_and_nobody_else(world: ApiWorld) -> None:
-    status, answer, _ = upload(world, bomb(60_000), format="glb")
+    status, answer, _ = upload(world, glb(png_that_claims(60_000)), format="glb")
     assert status in (200, 422), answer  # the picture is left out, or the mesh is
 
 

@@ -66,7 +66,9 @@ export class Account {
 
   async tellName() {
     const answer = await this.ask("/api/v1/me");
-    if (answer?.ok) this.onName((await answer.json()).name);
+    if (!answer?.ok) return;
+    const { name, role } = await answer.json();
+    this.onName(name, role);
   }
 
   keep(tokens) {

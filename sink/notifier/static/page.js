@@ -1,7 +1,11 @@
 // The live page: chooses a job, listens, and shows what comes.
 
 import { Account } from "./account.js";
+import { Acts } from "./acts.js";
+import { Again } from "./again.js";
 import { Connection } from "./connection.js";
+import { NewJob } from "./newjob.js";
+import { Newest } from "./newest.js";
 import { Objects, Stages, element, say, showJobs } from "./panels.js";
 import { Pointer } from "./pointer.js";
 import { Timeline } from "./timeline.js";
@@ -13,33 +17,66 @@ const RATE_OVER_MS = 2000;
 const QUIET_MS = 3000;
 const PACED = { job: 8, frames: 2 }; // messages under way: a page that is busy skips, and never lags
 
-const state = { jobs: [], job: null, frame: null, shownAt: [], decoding: false, next: null };
+const state = { jobs: [], job: null, frame: null, shownAt: [], boxed: { job: null, names: [] }, settle: false };
 const account = new Account(element("log-in"), {
   onChange() {
     connection.again();
     askForJobs();
   },
-  onName(name) {
+  onName(name, role) {
     element("who").hidden = name === null;
+    element("to-new-job").hidden = role === "viewer";
     say("who-name", name ?? "");
   },
 });
-const view = new View(element("view"), (path) => account.ask(path), (text) => say("announcement", text));
+const ask = (path, options) => account.ask(path, options);
+const view = new View(element("view"), ask, (text) => say("announcement", text));
 const objects = new Objects(element("objects"), {
   show: (name, whether) => (whether ? view.off.delete(name) : view.off.add(name)),
-  point: (name) => state.frame && pointer.ask(name, state.frame.camera),
-  forget: (name) => prompt(name, { reset: true }),
+  point(name) {
+    again.stop();
+    if (state.frame) pointer.ask(name, state.frame.camera);
+  },
+  forget: (name) => acts.prompt(name, { reset: true }),
+});
+const acts = new Acts(document.querySelectorAll("[data-act]"), ask, {
+  said: (text) => say("announcement", text),
+  done: askForJobs,
 });
 const pointer = new Pointer(element("pointer"), element("view"), {
-  onBox: (name, box) => prompt(name, { box }),
+  async onBox(name, box) {
+    await acts.prompt(name, { box });
+    askForBoxes();
+  },
 });
 const timeline = new Timeline(element("timeline"), element("moments"));
+const again = new Again(element("again"), ask, timeline, {
+  begin: () => connection.unsubscribe(`frames:${state.job.id}`),
+  frame: (header, bitmap) => {
+    if (header.pose) objects.update(header.pose.objects);
+    show(header, bitmap);
+  },
+  end() {
+    state.settle = true;
+    if (state.job) connection.subscribe(`frames:${state.job.id}`, PACED.frames); // it begins with the newest
+  },
+});
+const newJob = new NewJob(element("new-job"), ask, {
+  async onMade({ id }, names) {
+    state.boxed = { job: id, names };
+    for (let tries = 0; tries < 50 && !state.jobs.some((job) => job.id === id); tries++) {
+      await new Promise((resolve) => setTimeout(resolve, 100)); // it comes by way of Kafka
+      await askForJobs();
+    }
+    location.hash = `job=${encodeURIComponent(id)}`;
+  },
+});
 const stages = new Stages(element("stages"));
 const states = { connecting: "connecting", open: "live", closed: "disconnected, trying again" };
 
 const connection = new Connection(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`, account, {
   onMessage: hear,
-  onFrame: decode,
+  onFrame: (header, image) => header.job === state.job?.id && newest.take(header, image),
   onState(name) {
     element("connection").dataset.state = name;
     say("connection", states[name]);
@@ -65,14 +102,17 @@ async function askForCounts(id) {
   if (!answer?.ok || state.job?.id !== id) return;
   const job = await answer.json();
   const run = job.runs.at(-1);
+  again.know(job.runs);
   say("stored", run ? String(run.events) : "0");
   say("skipped", run ? String(run.skipped) : "0");
 }
 
 function choose() {
-  const job = state.jobs.find((one) => one.id === wanted()) ?? state.jobs[0] ?? null;
-  element("welcome").hidden = job !== null;
+  const making = location.hash === "#new";
+  const job = making ? null : (state.jobs.find((one) => one.id === wanted()) ?? state.jobs[0] ?? null);
+  element("welcome").hidden = job !== null || making;
   element("job").hidden = job === null;
+  showForm(making);
   showJobs(state.jobs, job?.id);
   if (job?.id !== state.job?.id) watch(job);
   state.job = job;
@@ -81,39 +121,28 @@ function choose() {
   say("job-about", `${job.estimator} · pool ${job.pool} · mode ${job.mode}`);
   say("job-status", job.status);
   element("job-status").dataset.state = job.status;
-  showActs(job.status);
+  acts.show(job.id, job.status);
 }
 
-/** Says something about an object of the job: where it is, or that it is to be searched for again. */
-async function prompt(name, what) {
-  const body = JSON.stringify({ object_id: name, ...what });
-  const done = what.box ? "told where it is" : "to be searched for again";
-  await change("prompts", name, done, { headers: { "Content-Type": "application/json" }, body });
+function showForm(making) {
+  const form = element("new-job");
+  if (making && form.hidden) newJob.open();
+  form.hidden = !making;
+  if (making) element("to-new-job").setAttribute("aria-current", "page");
+  else element("to-new-job").removeAttribute("aria-current");
 }
 
-/** Changes the chosen job, and says whether that went well. */
-async function change(path, about, done, options = {}) {
-  const answer = await account.ask(`/api/v1/jobs/${encodeURIComponent(state.job.id)}/${path}`, {
-    method: "POST",
-    ...options,
-  });
-  const said = (await answer?.json().catch(() => null)) ?? {};
-  say("announcement", `${about}: ${answer?.ok ? done : (said.detail ?? said.error ?? "the service does not answer")}.`);
-  await askForJobs();
-}
-
-/** Which words the job takes now. */
-function showActs(status) {
-  const over = ["completed", "failed", "cancelled"].includes(status);
-  for (const button of document.querySelectorAll("[data-act]")) {
-    const paused = status === "paused";
-    button.hidden = over || (button.dataset.act === "resume" ? !paused : button.dataset.act === "pause" && paused);
-  }
+/** The objects that are to be pointed at when the first frame is there, one after the other. */
+function askForBoxes() {
+  const name = state.boxed.job === state.job.id ? state.boxed.names.shift() : undefined;
+  if (name !== undefined) pointer.ask(name, state.frame.camera);
 }
 
 function watch(job) {
+  again.watch(job);
   if (state.job) for (const kind of ["job", "frames"]) connection.unsubscribe(`${kind}:${state.job.id}`);
-  Object.assign(state, { frame: null, shownAt: [], next: null });
+  Object.assign(state, { frame: null, shownAt: [], settle: false });
+  newest.clear();
   objects.expect(job ? job.objects : []);
   stages.clear();
   timeline.clear();
@@ -135,7 +164,7 @@ function hear(message) {
   if (message.job !== state.job?.id) return;
   if (message.type === "pose") {
     connection.done(`job:${message.job}`);
-    objects.update(message.objects);
+    if (!again.playing) objects.update(message.objects);
     stages.update(message.stage_s);
     timeline.add(message, ageMs({ captured_ns: message.captured_ns, published_ms: Number(message.published_ns) / 1e6 }));
     say("estimator", `${message.estimator} ${message.estimator_version}`);
@@ -145,38 +174,26 @@ function hear(message) {
   }
 }
 
-/** Decodes one frame at a time; of those that come meanwhile only the newest is kept. */
-async function decode(header, image) {
-  if (header.job !== state.job?.id) return;
-  if (state.next) connection.done(`frames:${header.job}`); // the one before is not shown
-  state.next = { header, image };
-  if (state.decoding) return;
-  state.decoding = true;
-  while (state.next) {
-    const { header: mine, image: bytes } = state.next;
-    state.next = null;
-    try {
-      const bitmap = await createImageBitmap(new Blob([bytes], { type: `image/${mine.codec}` }));
-      if (mine.job === state.job?.id) show(mine, bitmap);
-      bitmap.close();
-      await new Promise(requestAnimationFrame);
-    } catch (error) {
-      say("announcement", `Frame ${mine.seq} cannot be shown: ${error.message}`);
-    }
-    connection.done(`frames:${mine.job}`);
-  }
-  state.decoding = false;
-}
+const newest = new Newest({
+  onFrame: (header, bitmap) => header.job === state.job?.id && !again.playing && show(header, bitmap),
+  onDone: (header) => connection.done(`frames:${header.job}`),
+  onProblem: (text) => say("announcement", text),
+});
 
 function show(header, bitmap) {
   view.show(header, bitmap);
+  const first = state.frame === null;
   state.frame = header;
+  if (state.settle && !again.playing && header.pose) objects.update(header.pose.objects);
+  state.settle &&= again.playing;
   state.shownAt.push(performance.now());
   element("view").dataset.seq = header.seq;
   element("view").dataset.run = header.run;
+  element("view").dataset.played = again.playing ? "yes" : "no";
   element("view").dataset.posed = header.pose ? "yes" : "no";
   say("frame-number", String(header.seq));
   tick();
+  if (first) askForBoxes();
 }
 
 /** Milliseconds since the frame was taken; since it was published where it is a recording's. */
@@ -199,7 +216,7 @@ function tick() {
   if (!state.frame) {
     waiting.hidden = !state.job;
     say("waiting-text", "Waiting for frames of this job.");
-    say("waiting-command", "posestream produce --job … --source …");
+    say("waiting-command", `posestream produce ${state.job?.id ?? "JOB"} SOURCE`);
     return;
   }
   waiting.hidden = true;
@@ -209,14 +226,11 @@ function tick() {
     say("announcement", "");
   }
   const age = ageMs(state.frame);
-  say("age", readable(age));
-  element("age").dataset.fresh = age > LATE_MS ? "late" : "yes";
+  say("age", again.playing ? "again" : readable(age));
+  element("age").dataset.fresh = age > LATE_MS && !again.playing ? "late" : "yes";
   say("fps", (state.shownAt.length / (RATE_OVER_MS / 1000)).toFixed(0));
 }
 
-for (const button of document.querySelectorAll("[data-act]")) {
-  button.addEventListener("click", () => change(button.dataset.act, state.job.id, `told to ${button.dataset.act}`));
-}
 element("log-out").addEventListener("click", () => account.logOut());
 window.addEventListener("hashchange", choose);
 setInterval(tick, 200);

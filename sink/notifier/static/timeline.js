@@ -11,11 +11,48 @@ export class Timeline {
   constructor(canvas, list) {
     this.canvas = canvas;
     this.list = list;
+    this.onStretch = () => {}; // told of frames that were chosen: {run, first, last}
+    this.chosen = null; // [from, to] as times of `points`
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointerup", () => this.up());
+    canvas.addEventListener("pointercancel", () => this.up());
     this.clear();
   }
 
+  at({ clientX }) {
+    const { left, width } = this.canvas.getBoundingClientRect();
+    return performance.now() - SPAN_MS * (1 - (clientX - left) / width);
+  }
+
+  down(event) {
+    this.canvas.setPointerCapture(event.pointerId);
+    this.dragged = true;
+    this.chosen = [this.at(event), this.at(event)];
+  }
+
+  move(event) {
+    if (this.dragged) this.chosen[1] = this.at(event);
+  }
+
+  up() {
+    this.dragged = false;
+    const stretch = this.chosen && this.stretch(Math.min(...this.chosen), Math.max(...this.chosen));
+    if (stretch) this.onStretch(stretch);
+    else this.chosen = null;
+  }
+
+  /** The frames between two times, of the newest run in them; null where there are none. */
+  stretch(from = -Infinity, to = Infinity) {
+    const within = this.points.filter(({ at }) => from <= at && at <= to);
+    const run = within.at(-1)?.run;
+    const seqs = within.filter((point) => point.run === run).map((point) => point.seq);
+    return seqs.length ? { run, first: Math.min(...seqs), last: Math.max(...seqs) } : null;
+  }
+
   clear() {
-    this.points = []; // {at, ageMs, objects: {name: {score, state}}}, oldest first
+    this.points = []; // {at, ageMs, run, seq, objects: {name: {score, state}}}, oldest first
+    this.chosen = null;
     this.states = new Map();
     this.list.replaceChildren();
     this.draw();
@@ -24,7 +61,7 @@ export class Timeline {
   /** Takes a pose message; ageMs is from capture, or publishing, to its arrival. */
   add(message, ageMs, at = performance.now()) {
     const objects = Object.entries(message.objects).map(([name, { score, state }]) => [name, { score, state }]);
-    this.points.push({ at, ageMs, objects: Object.fromEntries(objects) });
+    this.points.push({ at, ageMs, run: message.run, seq: message.seq, objects: Object.fromEntries(objects) });
     while (this.points[0].at < at - SPAN_MS) this.points.shift();
     for (const [name, { state }] of objects) this.note(name, state, message.seq);
   }
@@ -60,6 +97,15 @@ export class Timeline {
     const x = (at) => width * (1 - (now - at) / SPAN_MS);
     names.forEach((name, row) => this.drawObject(context, style, name, row * ROW, x, width));
     this.drawAge(context, style, names.length * ROW, x, width);
+    if (this.chosen) this.drawChosen(context, style, x, height);
+  }
+
+  drawChosen(context, style, x, height) {
+    const [left, right] = this.chosen.map(x).sort((a, b) => a - b);
+    context.fillStyle = style.getPropertyValue("--accent");
+    context.globalAlpha = 0.25;
+    context.fillRect(left, 0, Math.max(1, right - left), height);
+    context.globalAlpha = 1;
   }
 
   drawObject(context, style, name, top, x, width) {

@@ -42,6 +42,8 @@ export class View {
       ([name, one]) => one.rotation && one.state !== "lost" && !this.off.has(name),
     );
     for (const [name] of found) this.want(job, name);
+    const known = found.some(([name]) => this.radii.get(`${job}/${name}`));
+    this.canvas.dataset.outlined = this.outliner && known ? "yes" : "no";
     if (this.outliner && found.length) {
       const items = found.map(([name, one]) => ({
         mesh: `${job}/${name}`, rotation: one.rotation, translation: one.translation_m, colour: COLOURS[one.state],

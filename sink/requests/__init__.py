@@ -1,0 +1,1 @@
+"""Jobs that programs ask for by a topic."""
