@@ -1,5 +1,8 @@
 """The losses of the networks, and that each network can learn a batch by heart."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +11,7 @@ from estimators.foundationpose.pose_update import decode
 from estimators.foundationpose.training.losses import log_so3, refiner_loss, refiner_targets, scorer_loss, share_right
 from estimators.foundationpose.training.starts import errors, refiner_starts, rotation, scorer_hypotheses
 from estimators.training import tasks
+from estimators.training.run import Plan, Run
 from estimators.training.state import Learner
 from estimators.training.task import FIRST_TRAINING_SEED, Task
 from schemas import BadJob, Pose
@@ -121,3 +125,20 @@ def test_settings_that_a_task_does_not_know_are_refused() -> None:
         tasks.make("detector", {})
     with pytest.raises(BadJob, match=r"training of lite: expected settings that it knows, got \{'colour': 3\}"):
         tasks.make("lite", {"colour": 3})
+
+
+def test_training_lowers_the_loss_on_scenes_and_objects_that_it_never_sees(
+    tmp_path: Path, pytestconfig: pytest.Config
+) -> None:
+    """Thirty steps of the small network, at the full rate at once; with ``--minutes N`` so many minutes."""
+    minutes = float(pytestconfig.getoption("--minutes"))
+    run = Run(make_lite(), tmp_path, 0, Plan(minutes or 60.0, torch.device("cpu"), validation_batches=2))
+    last = run.train(lambda _: None, lambda: not minutes and run.learner.step == 30)
+    log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert last["loss"] < 0.95 * log[0]["validation"]["loss"]
+
+
+def make_lite() -> Task:
+    task = tasks.make("lite", {"scenes": 4, "poses": 16})
+    task.warm_up_steps = 5
+    return task
