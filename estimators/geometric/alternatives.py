@@ -21,7 +21,7 @@ from schemas import Pose
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
 _CONTRADICTED, _CONTRADICTED_SURE = 0.05, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
-_HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE, _HIDDEN_EVERY = 0.05, 0.85, 0.65, 2
+_HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
 _DOUBT = 0.6  # of the usual score: below, other starts are tried too; above they seldom help
 _CLEARLY, _OVER = 0.1, 0.18  # better; and where the axis would have to have turned over
@@ -51,7 +51,7 @@ def best_start(
     wide = _second(model, memory, predicted, (best, score), images, renderer)
     if wide is not None and (best is None or score_of(wide.evidence, memory) > score):
         best, score = wide, score_of(wide.evidence, memory)
-    if not model.parts.restarts or (best is not None and _goes_on(best, score, memory)):
+    if not model.parts.restarts or (score >= _DOUBT * memory.mean_score and best is not None):
         return best, score
     trusted = Placement.of(Pose(memory.rotation, memory.translation_m), model.center_m)
     for start in (before, trusted) if memory.bad else (before,):
@@ -59,13 +59,6 @@ def best_start(
         if other is not None and (best is None or score_of(other.evidence, memory) > score):
             best, score = other, score_of(other.evidence, memory)
     return best, score
-
-
-def _goes_on(found: Fit, score: float, memory: Memory) -> bool:
-    """Whether no other start is worth trying; where only what is in front keeps the score low, every second frame."""
-    return score >= _DOUBT * memory.mean_score or (
-        memory.frames % _HIDDEN_EVERY != 0 and _uncontradicted(found, memory)
-    )
 
 
 def _second(
@@ -89,13 +82,9 @@ def _second(
 
 def _only_hidden(found: Fit, score: float, memory: Memory) -> bool:
     """Whether nothing contradicts a fit and its colours are as usual."""
-    return _uncontradicted(found, memory) and score > _HIDDEN_SCORE * memory.mean_score
-
-
-def _uncontradicted(found: Fit, memory: Memory) -> bool:
     evidence = found.evidence
     alike = evidence.telling < _PLAIN or evidence.likeness > _HIDDEN_LIKENESS * memory.likeness
-    return evidence.wrong < _HIDDEN_WRONG and alike
+    return evidence.wrong < _HIDDEN_WRONG and alike and score > _HIDDEN_SCORE * memory.mean_score
 
 
 def afresh(
