@@ -17,12 +17,13 @@ from estimators.lite.network import ROT_NORMALIZER_RAD, LiteNet
 from estimators.lite.pictures import pictures
 from estimators.rendering import CpuRenderer
 from estimators.training.task import Batch, Loss
-from schemas import Camera, Frame, Pose
+from schemas import BadJob, Camera, Frame, Pose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _REACH = 0.95  # of what tanh can say, about each axis: poses farther off are only ranked
+_LEAST_POSES = 6
 _STARTS = 4  # of the poses, such as the refiner starts from
 
 
@@ -31,7 +32,10 @@ class LiteTask:
 
     Args:
         scenes: Of a batch.
-        poses: Of each scene, at least 6.
+        poses: Of each scene.
+
+    Raises:
+        BadJob: Fewer than 6 poses: there would be nothing to rank.
     """
 
     name = "lite"
@@ -39,6 +43,9 @@ class LiteTask:
     warm_up_steps = 50
 
     def __init__(self, scenes: int = 8, poses: int = 16) -> None:
+        if poses < _LEAST_POSES:
+            msg = f"training of lite: expected {_LEAST_POSES} or more poses of a scene, got {poses}"
+            raise BadJob(msg)
         self.scenes, self._poses = scenes, poses
         self.settings: Mapping[str, Any] = {"scenes": scenes, "poses": poses}
         self.published: Mapping[str, Any] = {}

@@ -125,6 +125,8 @@ def test_settings_that_a_task_does_not_know_are_refused() -> None:
         tasks.make("detector", {})
     with pytest.raises(BadJob, match=r"training of lite: expected settings that it knows, got \{'colour': 3\}"):
         tasks.make("lite", {"colour": 3})
+    with pytest.raises(BadJob, match="training of lite: expected 6 or more poses of a scene, got 5"):
+        tasks.make("lite", {"poses": 5})
 
 
 def test_training_lowers_the_loss_on_scenes_and_objects_that_it_never_sees(
