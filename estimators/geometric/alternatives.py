@@ -19,7 +19,7 @@ from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
-_CONTRADICTED, _CONTRADICTED_SURE = 0.05, 0.95  # of what should be seen; of the usual score
+_CONTRADICTED, _CONTRADICTED_SURE = 0.12, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
 _HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
