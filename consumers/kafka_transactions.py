@@ -142,7 +142,8 @@ class TransactionalProducer(KafkaProducer):
             except KafkaException as error:
                 _log.warning("the broker will abort the transaction by itself: %s", error.args[0])
             self._open = False
-        super().close()
+        with self._fatal_noted():
+            super().close()
 
     def give_up(self, reason: str) -> None:
         """Part of what was sent may not be seen: all of the open transaction is to be aborted."""

@@ -29,6 +29,15 @@ class Client:
         if self.error:
             raise self.error
 
+    def abort_transaction(self, _timeout_s: float) -> None:
+        raise KafkaException(KafkaError(KafkaError._FENCED, "fenced"))
+
+    def purge(self) -> None:
+        pass
+
+    def flush(self, _timeout_s: float) -> int:
+        raise KafkaException(KafkaError(KafkaError._FENCED, "fenced"))
+
     def commit_transaction(self, _timeout_s: float) -> None:
         self.said.append("commit")
 
@@ -83,3 +92,9 @@ def test_patience_is_a_few_times_what_it_took_and_grows_where_it_was_too_little(
     patience.took(1.0)
     assert patience.limit_s(10.0) == 8.0
     assert patience.limit_s(2.0) == 2.0
+
+
+def test_a_client_that_was_fenced_is_let_go_without_a_word(producer: TransactionalProducer) -> None:
+    producer._open = True
+    producer.close()
+    producer.close()
