@@ -30,6 +30,11 @@ def gap_s(addresses: Addresses, delivery: str, number: signal.Signals, session_m
             fault_ns = time.time_ns()
     seen += bench.read(1.0)
     bench.close()
+    if not fault_ns:
+        msg = (
+            f"expected answers for more than {SETTLE_S:g} s, got those of a producer that began too late; run it again"
+        )
+        raise RuntimeError(msg)
     return longest_silence_s(seen, fault_ns)
 
 
