@@ -66,7 +66,7 @@ def measure_delay(addresses: Addresses, seconds: float, rate_hz: float) -> Delay
 
 def _port_of(log: Path, sink: subprocess.Popen[bytes]) -> int:
     give_up_s = time.monotonic() + _PATIENCE_S
-    while not (found := re.search(r"127\.0\.0\.1:(\d+)/", log.read_text())):
+    while not (found := re.search(r"page at http://127\.0\.0\.1:(\d+)/", log.read_text())):
         if sink.poll() is not None or time.monotonic() > give_up_s:
             raise SystemExit(f"the sink did not start:\n{log.read_text()}")
         time.sleep(0.1)
