@@ -1,13 +1,11 @@
 """The whole web application on a real Postgres, with the book of jobs in memory and clocks that the test moves."""
 
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from httpx2 import Response
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine
 from starlette.routing import BaseRoute
 from starlette.testclient import TestClient
 
@@ -27,6 +25,7 @@ from sink.people.sessions import Sessions
 from sink.people.tokens import Tokens
 from sink.queries import Queries
 from sink.web import make_web
+from tests.integration.databases import new_database
 
 HOST = "127.0.0.1:8080"
 SECRET = b"a secret of tests, longer than 32 bytes"
@@ -36,17 +35,11 @@ PASSWORD = "correct horse battery"  # noqa: S105 - of tests
 @contextmanager
 def database(stack: Addresses) -> Iterator[Engine]:
     """A migrated database of its own."""
-    name = f"api_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(stack.database, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    engine = connect(make_url(stack.database).set(database=name).render_as_string(hide_password=False))
-    migrate(engine)
-    yield engine
-    engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(stack, "api") as address:
+        engine = connect(address)
+        migrate(engine)
+        yield engine
+        engine.dispose()
 
 
 class ApiWorld:

@@ -4,14 +4,11 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from posestream.stack import Addresses
 from schemas import Estimate, Pose, PoseEvent, State
@@ -19,6 +16,7 @@ from schemas.records.results import event_to
 from sink.database import connect, migrate
 from sink.rows import event_rows
 from sink.store import Batch, Store
+from tests.integration.databases import new_database
 
 pytestmark = pytest.mark.integration
 
@@ -28,21 +26,14 @@ NOW_NS = 1_790_000_000_000_000_000
 @pytest.fixture
 def database(stack: Addresses) -> Iterator[str]:
     """The address of a new database with our tables and two runs of 1200 frames, the second 3 mm beside the first."""
-    name = f"compare_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(stack.database, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    address = make_url(stack.database).set(database=name).render_as_string(hide_password=False)
-    engine = connect(address)
-    migrate(engine)
-    runs = (("a", 0.1), ("b", 0.103))
-    events = [event_rows(event_to(event(seq, run, x_m))) for run, x_m in runs for seq in range(1200)]
-    Store(engine).write(Batch(events=events))
-    engine.dispose()
-    yield address
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(stack, "compare") as address:
+        engine = connect(address)
+        migrate(engine)
+        runs = (("a", 0.1), ("b", 0.103))
+        events = [event_rows(event_to(event(seq, run, x_m))) for run, x_m in runs for seq in range(1200)]
+        Store(engine).write(Batch(events=events))
+        engine.dispose()
+        yield address
 
 
 def event(seq: int, run: str, x_m: float) -> PoseEvent:

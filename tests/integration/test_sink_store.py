@@ -2,14 +2,12 @@
 
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Engine, text
 
 from posestream.stack import Addresses
 from schemas import (
@@ -29,6 +27,7 @@ from sink.database import DatabaseUnusable, connect, migrate
 from sink.queries import Queries
 from sink.rows import EventRows, RecordPlace, event_rows, status_row
 from sink.store import Batch, JobChange, Store
+from tests.integration.databases import new_database
 
 pytestmark = pytest.mark.integration
 
@@ -39,14 +38,8 @@ TURN = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 @pytest.fixture
 def empty(stack: Addresses) -> Iterator[str]:
     """The address of a new database without tables."""
-    name = f"sink_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(stack.database, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(stack.database).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(stack, "sink") as address:
+        yield address
 
 
 @pytest.fixture

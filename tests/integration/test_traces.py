@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from consumers.broker import Partition
 from consumers.kafka import KafkaBroker
@@ -20,6 +18,7 @@ from schemas.codec import Codec
 from schemas.event import PoseEvent
 from schemas.topics import DEFAULT_PARTITIONS, POSES, TRACKS, frames_topic
 from schemas.track import Track
+from tests.integration.databases import new_database
 
 pytestmark = pytest.mark.integration
 
@@ -29,14 +28,8 @@ SCRIPT = Path(__file__).with_name("traced_pipeline.py")
 
 @pytest.fixture
 def database(stack: Addresses) -> Iterator[str]:
-    name = f"traces_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(stack.database, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(stack.database).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(stack, "traces") as address:
+        yield address
 
 
 def headers(stack: Addresses, topic: str, job: str) -> list[tuple[bytes | None, str]]:
