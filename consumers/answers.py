@@ -78,7 +78,8 @@ class Answerer:
         """Begin what can be begun, and send what is answered; whether there is more to do right away.
 
         Between an answer and the stream's next frame the loop looks for records, so that the newest is known.
-        ``flush_wanted`` is True afterwards where a stream's new run waits for its old one to be durable.
+        ``flush_wanted`` is True afterwards where a stream's new run waits for its old one to be durable, and after the
+        first answer about a stream.
 
         Raises:
             Overloaded: An estimator has no room; its frames still wait.
@@ -243,6 +244,7 @@ class Answerer:
     def _done_head(self, stream: Stream, estimates: Estimates) -> None:
         head = stream.pending.popleft()
         stream.advance(head.run_id, head.seq, estimates)
+        self.flush_wanted = self.flush_wanted or not stream.answered  # others waited for it while it was handed over
         stream.answered += 1
         stream.done_offset = head.record.offset
         self._tools.opened.done(head.record.source, head.record.offset)

@@ -110,14 +110,18 @@ class KafkaBroker:
     def ensure_topics(self, topics: Sequence[Topic]) -> None:
         """Create those that are missing, with the cluster's replication; returns when all can be used."""
         admin = self._admin()
-        wanted = [NewTopic(t.name, num_partitions=t.partitions, config=dict(t.config)) for t in topics]
+        there = admin.list_topics(timeout=_ADMIN_TIMEOUT_S).topics  # not everybody may create: nothing is asked in vain
+        missing = [topic for topic in topics if topic.name not in there]
+        if not missing:
+            return
+        wanted = [NewTopic(t.name, num_partitions=t.partitions, config=dict(t.config)) for t in missing]
         for future in admin.create_topics(wanted, operation_timeout=_ADMIN_TIMEOUT_S).values():
             try:
                 future.result(_ADMIN_TIMEOUT_S)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                     raise
-        _wait_for(admin, {topic.name for topic in topics})
+        _wait_for(admin, {topic.name for topic in missing})
 
     def _transactions(self) -> TransactionalProducer:
         if self._transactional is None:

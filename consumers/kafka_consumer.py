@@ -16,8 +16,7 @@ _log = logging.getLogger("posestream.consumers")
 
 _QUERY_TIMEOUT_S = 10.0
 _AGAIN_S = 1.0
-# names of errors, as KafkaError.name() gives them
-_MOVED = frozenset(
+MOVED = frozenset(
     {
         "ILLEGAL_GENERATION",
         "UNKNOWN_MEMBER_ID",
@@ -30,6 +29,7 @@ _MOVED = frozenset(
         "_NO_OFFSET",
     }
 )
+"""Names of errors by which a commit is refused as the group moves or has moved on (``KafkaError.name()``)."""
 _HOPELESS = frozenset({"UNKNOWN_TOPIC_OR_PART", "TOPIC_AUTHORIZATION_FAILED"})
 
 
@@ -61,6 +61,9 @@ class KafkaConsumer:
         """The next records of what is ours."""
         if self._back and time.monotonic() >= self._again_at_s:
             self._take_again(self._consumer)
+        # librdkafka 2.16 looks whether a heartbeat is due when it has something to do, else once a second; this gives
+        # it something (20 us). The answer to a heartbeat is what tells of a rebalance.
+        self._consumer.memberid()
         first = self._consumer.poll(timeout_s)
         # one call for the rest: each call hands the interpreter's lock to other threads
         rest = self._consumer.consume(max_records - 1, 0) if first is not None else []
@@ -89,7 +92,7 @@ class KafkaConsumer:
             error = raised.args[0]
         if error is None:
             return True
-        if error.name() in _MOVED:
+        if error.name() in MOVED:
             _log.info("commit refused: %s", error)
             return False
         if is_passing(error):

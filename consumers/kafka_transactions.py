@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Headers, Ownership, Partition, Position, Record
-from consumers.kafka_consumer import KafkaConsumer
+from consumers.kafka_consumer import MOVED, KafkaConsumer
 from consumers.kafka_producer import KafkaProducer
 from consumers.kafka_records import is_passing
 from schemas import Overloaded
@@ -23,6 +23,7 @@ _START_TIMEOUT_S = 30.0
 _RECOVER_TIMEOUT_S = 5.0
 _LAST_WORDS_S = 1.0
 _ABORT_S = 1.0
+_NEWS_S = 0.005  # heartbeat and join took 3 ms here
 _LEAST_S = 1.0
 _TIMES = 8.0
 _FADE = 0.9
@@ -45,7 +46,7 @@ class TransactionalProducer(KafkaProducer):
         self._open = False
         self._first_ticket = 0
         self._patience = Patience()
-        self._sound = False  # all that broke the transaction is that we gave it up
+        self._sound = False  # nothing of what was sent is in doubt: we gave it up, or its positions were refused
         self.broken = ""
         self._producer.init_transactions(_START_TIMEOUT_S)
 
@@ -103,6 +104,7 @@ class TransactionalProducer(KafkaProducer):
         except (KafkaException, TimeoutError) as error:
             self._patience.ended()
             self.broken = str(error.args[0])
+            self._sound = _refused(error) and not self._on_the_way
             return False
         self._open = False
         return True
@@ -124,7 +126,8 @@ class TransactionalProducer(KafkaProducer):
     def _aborted(self) -> bool:
         """Whether the client aborted the transaction itself: a new one waits half a second for the broker to do so.
 
-        Not after an error of its own: librdkafka 2.16 then goes on with sequence numbers that the broker refuses.
+        Not after one that left records undelivered: librdkafka 2.16 then goes on with sequence numbers that the broker
+        refuses.
         """
         try:
             _within(_ABORT_S, lambda: self._producer.abort_transaction(_ABORT_S))
@@ -183,6 +186,12 @@ class TransactionalProducer(KafkaProducer):
     ) -> None:
         if ticket >= self._first_ticket:
             super()._settle(ticket, error, message, on_delivered)
+
+
+def _refused(error: Exception) -> bool:
+    """Whether the broker answered that these positions are not ours to commit: the group moves, or has moved on."""
+    cause = error.args[0]
+    return isinstance(cause, KafkaError) and cause.txn_requires_abort() and cause.name() in MOVED
 
 
 class Patience:
@@ -265,6 +274,8 @@ class TransactionalConsumer(KafkaConsumer):
 
     def commit(self, positions: Mapping[Partition, Position], timeout_s: float) -> bool:
         """Commit everything sent so far, with these positions."""
+        self._consumer.memberid()  # a heartbeat that is due goes out, see ``KafkaConsumer.poll``,
+        time.sleep(_NEWS_S)  # and where it tells of a rebalance, that has made its new generation before we name ours
         self._committed = self._producer.commit(positions, self._consumer.consumer_group_metadata(), timeout_s)
         if not self._committed:
             _log.info("transaction given up: %s", self._producer.broken)

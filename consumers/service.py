@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
+from confluent_kafka import KafkaException
 from prometheus_client import CollectorRegistry, start_http_server
 
 from consumers.broker import Broker, Partition
 from consumers.heart import BeatSender, Heart
+from consumers.kafka_records import is_passing
 from consumers.loop import Loop, LoopSettings
 from consumers.metrics import WorkerMetrics
 from consumers.pose import PoseHandler
@@ -19,12 +21,12 @@ from estimators.catalogue import catalogue
 from schemas import PoseEvent, StatusEvent, Track
 from schemas.codec import Codec
 from schemas.registry import RegistryUnavailable
-from schemas.topics import POSES, STATUS, TRACKS, frames_topic, worker_group
+from schemas.topics import POSES, STATUS, TRACKS, frames_topic, specs, worker_group
 
 _log = logging.getLogger("posestream.consumers")
 
 _MAX_RECORDS = 64
-_REGISTRY_PAUSE_S = 2.0
+_PAUSE_S = 2.0
 _FLUSH_S = 10.0
 _TRANSACTION_S = 0.1  # nobody sees an event before its transaction is committed
 
@@ -62,7 +64,7 @@ def run_worker(
             metrics.lag.labels(str(partition)).set(behind)
 
     try:
-        if not _prepared(codec, stop):
+        if not (_prepared(codec, stop) and _topics_made(broker, settings.pool, stop)):
             return
         with _served(metrics.registry, settings.metrics_port):
             Loop(broker, handler, _loop_settings(settings), on_lag=on_lag, on_commit=handler.committed).run(stop)
@@ -109,9 +111,24 @@ def _prepared(codec: Codec, stop: threading.Event) -> bool:
                 break
             except RegistryUnavailable as error:
                 _log.warning("waiting: %s", error)
-                if stop.wait(_REGISTRY_PAUSE_S):
+                if stop.wait(_PAUSE_S):
                     return False
     return True
+
+
+def _topics_made(broker: Broker, pool: str, stop: threading.Event) -> bool:
+    """A worker may be the first of its pool, and before the broker; False where ``stop`` came first."""
+    while True:
+        try:
+            broker.ensure_topics(specs([pool]))
+        except KafkaException as error:
+            if not is_passing(error.args[0]):
+                raise
+            _log.warning("waiting: %s", error.args[0])
+            if stop.wait(_PAUSE_S):
+                return False
+        else:
+            return True
 
 
 @contextmanager

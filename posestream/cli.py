@@ -17,7 +17,7 @@ from posestream.archive_commands import record, replay
 from posestream.compare_commands import compare
 from posestream.dlq_commands import app as dlq_app
 from posestream.job_commands import app as job_app
-from posestream.job_commands import book
+from posestream.job_commands import job_to_feed
 from posestream.objects_commands import app as objects_app
 from posestream.options import OPTION_HELP, named_values, with_settings
 from posestream.progress import advance, progress_bar
@@ -85,7 +85,7 @@ def produce(
     with stop_on_signals() as stop, progress_bar() as bar:
         if settings.managed:
             end_with_parent(stop)
-        job = book(settings.kafka, settings.registry).job(job_id)
+        job = job_to_feed(settings.kafka, settings.registry, job_id)
         opened = open_confined(source, settings.rules()) if settings.managed else open_source(source)
         on_frame = partial(advance, bar, bar.add_task(f"{job_id}: frames", total=opened.frame_count or None))
         report = run(settings, job, opened, stop, on_frame)

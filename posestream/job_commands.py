@@ -36,6 +36,15 @@ def book(kafka: str, registry: str, pool: str = "default") -> JobBook:
     return JobBook(broker, Codec(registry), DEFAULT_PARTITIONS)
 
 
+def job_to_feed(kafka: str, registry: str, job_id: str) -> Job:
+    """A job that frames are about to be sent to; makes its pool's topic where it is missing."""
+    broker = KafkaBroker(kafka)
+    broker.ensure_topics(specs([], DEFAULT_PARTITIONS))
+    job = JobBook(broker, Codec(registry), DEFAULT_PARTITIONS).job(job_id)
+    broker.ensure_topics(specs([job.pool], DEFAULT_PARTITIONS))
+    return job
+
+
 @app.command()
 def create(
     job_id: JobId,

@@ -8,7 +8,7 @@ from estimators.registry import load
 from producers.sources.open import open_source
 from schemas import Estimates, Frame, State, StatusKind
 from schemas.images import FrameEncoding
-from schemas.topics import dlq_topic
+from schemas.topics import DEFAULT_PARTITIONS, dlq_topic, frames_topic
 from tests.integration.worker_world import World, check_complete, frame, pose_bytes
 
 pytestmark = pytest.mark.integration
@@ -87,3 +87,11 @@ def test_the_geometric_estimator_goes_on_after_kill_9_with_the_very_poses_it_wou
     assert list(dict.fromkeys(event.seq for event in events)) == list(range(36))
     assert [event.seq for event in events if event.estimates[name].state is State.REGISTERED and event.seq] == []
     assert all(pose_bytes(event.estimates[name]) == poses[event.seq] for event in events)
+
+
+@pytest.mark.parametrize("world", ["at_least_once"], indirect=True)
+def test_a_worker_that_is_the_first_of_its_pool_makes_its_topic(world: World) -> None:
+    pool = world.pool = f"{world.pool}-new"
+    world.worker()
+    world.until(lambda: world.assignments() == [DEFAULT_PARTITIONS])
+    assert frames_topic(pool) in world.topics()

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from consumers.broker import Partition, Record
 from consumers.kafka import KafkaBroker
+from consumers.kafka_records import is_passing
 from schemas import Camera, Estimate, Estimates, Frame, Job, JobObject, Mode, PoseEvent, State, StatusEvent, StatusKind
 from schemas.codec import Codec
 from schemas.topics import DEFAULT_PARTITIONS, JOBS, POSES, STATUS, dlq_topic, frames_topic, specs
@@ -115,9 +117,18 @@ class World:
         return lambda: len({event.seq for event in self.events(job)}) >= count
 
     def assignments(self) -> list[int]:
-        """How many partitions each member of the group holds."""
+        """How many partitions each member of the group holds; of none where its broker is not up to it yet."""
         (future,) = self._admin.describe_consumer_groups([f"workers.{self.pool}"]).values()
-        return sorted(len(member.assignment.topic_partitions) for member in future.result(10).members)
+        try:
+            members = future.result(10).members
+        except KafkaException as error:
+            if not is_passing(error.args[0]):
+                raise
+            return []
+        return sorted(len(member.assignment.topic_partitions) for member in members)
+
+    def topics(self) -> set[str]:
+        return set(self._admin.list_topics(timeout=10).topics)
 
     def group_type(self) -> str:
         (future,) = self._admin.describe_consumer_groups([f"workers.{self.pool}"]).values()

@@ -30,6 +30,9 @@ class Client:
             raise self.error
 
     def abort_transaction(self, _timeout_s: float) -> None:
+        self.said.append("abort")
+        if self.error and self.error.args[0].txn_requires_abort():
+            return
         raise KafkaException(KafkaError(KafkaError._FENCED, "fenced"))
 
     def purge(self) -> None:
@@ -71,6 +74,18 @@ def test_a_refusal_says_why(producer: TransactionalProducer) -> None:
     producer._producer.error = KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "moved"))
     assert not producer.commit(FRAMES, None, 5.0)
     assert "moved" in producer.broken
+
+
+def test_a_refusal_by_the_group_is_undone_by_the_client_itself(producer: TransactionalProducer) -> None:
+    client = producer._producer
+    client.answer.set()
+    client.error = KafkaException(KafkaError(KafkaError.ILLEGAL_GENERATION, "moved", False, False, True))
+    assert not producer.commit(FRAMES, None, 5.0)
+    producer.recover(5.0)
+    assert client.said == ["begin", "abort"]
+    assert (producer._producer, producer.broken) == (client, "")
+    client.error = None
+    assert producer.commit(FRAMES, None, 5.0)
 
 
 def test_what_the_old_client_still_says_is_of_no_interest(producer: TransactionalProducer) -> None:
