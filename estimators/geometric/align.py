@@ -3,80 +3,13 @@
 import numpy as np
 from numba import njit
 
+from estimators.geometric.match import match
 from estimators.geometric.outline import outline_rows
 from estimators.geometric.solve import add_row, solve6, turn_by
 from schemas.arrays import Array
 
-_OCCLUDER_M = 0.03  # anything this much nearer than a point, within a centimetre, hides it
-_BESIDE_M = 0.01
 _NEAREST_M = 0.05
 _SCALE_SIGMA = 0.03  # by how much the sizes in picture, depth and mesh may disagree
-
-
-@njit(nogil=True, cache=True)
-def _nearest(point: Array, depth: Array, cam: Array, search: Array, out: Array) -> bool:
-    """Write the nearest measured point and 1 to ``out`` (4,); False where there is none or it is hidden."""
-    height, width = depth.shape
-    x, y, z = point[0], point[1], point[2]
-    scale = cam[0] / z
-    u, v = round(x * scale + cam[2]), round(y * cam[1] / z + cam[3])
-    stride = max(1, int(search[1] * scale))
-    steps = (int(search[0] * scale) + 1) // stride
-    beside = (_BESIDE_M * scale) ** 2
-    best = search[0] * search[0]
-    per_x, per_y = 1.0 / cam[0], 1.0 / cam[1]
-    for a in range(-steps, steps + 1):
-        row = v + a * stride
-        if row < 0 or row >= height:
-            continue
-        ray_y = (row - cam[3]) * per_y
-        for b in range(-steps, steps + 1):
-            column = u + b * stride
-            if column < 0 or column >= width:
-                continue
-            d = float(depth[row, column])
-            if not d > _NEAREST_M:
-                continue
-            along = d - z
-            if along < -_OCCLUDER_M and (a * a + b * b) * stride * stride <= beside:
-                return False
-            if along * along >= best:
-                continue
-            mx, my = (column - cam[2]) * per_x * d, ray_y * d
-            gap = (mx - x) ** 2 + (my - y) ** 2 + along * along
-            if gap < best:
-                best = gap
-                out[0], out[1], out[2], out[3] = mx, my, d, 1.0
-    return out[3] > 0.0
-
-
-@njit(nogil=True, cache=True)
-def match(points: Array, R: Array, t: Array, depth: Array, cam: Array, search: Array, out: Array) -> int:
-    """For each model point the nearest measured point in a window about where it is seen.
-
-    Args:
-        points: (N, 3) float64 about the object's centre.
-        R: (3, 3) float64 rotation of cam_from_centre.
-        t: (3,) float64 metres.
-        depth: (H, W) float32 metres, 0 or NaN where unknown.
-        cam: (4,) float64 fx, fy, cx, cy.
-        search: (2,) float64: radius and stride of the window, metres.
-        out: (N, 4) float64, becomes x, y, z of the match and 1, or 0 where there is none or it is hidden.
-
-    Returns:
-        How many points found a match.
-    """
-    found = 0
-    q = np.empty(3)
-    for i in range(points.shape[0]):
-        out[i, 3] = 0.0
-        for k in range(3):
-            q[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2] + t[k]
-        if q[2] >= _NEAREST_M and _nearest(q, depth, cam, search, out[i]):
-            found += 1
-        else:
-            out[i, 3] = 0.0
-    return found
 
 
 @njit(nogil=True, cache=True)

@@ -5,6 +5,7 @@ from math import erf, sqrt
 
 import numpy as np
 
+from estimators.geometric.information import symmetric
 from estimators.geometric.memory import Memory
 from estimators.geometric.motion import rotation_vector
 from estimators.geometric.picture_search import SCORE, Found, PictureSearch
@@ -89,7 +90,7 @@ def _turned(found: Found, wheel: Wheel, angle: float, told: float) -> Found:
 def _texture_tells(found: Found, wheel: Wheel) -> float:
     """Information about the turn, with all else known."""
     lower, way = found.fit.information.by_texture, _way(wheel, found.fit.placement)
-    return _TEXTURE * float(way @ (np.tril(lower) + np.tril(lower, -1).T) @ way)
+    return _TEXTURE * float(way @ symmetric(lower) @ way)
 
 
 def _way(wheel: Wheel, at: Placement) -> Array:

@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from estimators.geometric.information import chi_square, completed, inverse, symmetric
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
     from estimators.geometric.placement import Placement
 
-_FLOOR_RAD, _FLOOR_M = 1e-3, 2e-4
+_FLOOR = np.diag(np.repeat([1e-3, 2e-4], 3) ** 2)
 _UNKNOWN_RAD, _UNKNOWN_M = 3.0, 1.0  # where the step says nothing at all
 _NOISE, _SYSTEMATIC = 0.6, 2.4  # of variance: what noise alone leaves, and for each unit of conflict
 _MOST = 20.0  # standard deviations grow by 4.5 at most
@@ -35,7 +36,7 @@ class Information:
     @property
     def symmetric(self) -> Array:
         """(6, 6) float64, ``whole`` with its upper half."""
-        return np.tril(self.whole) + np.tril(self.whole, -1).T
+        return symmetric(self.whole)
 
     @property
     def conflict(self) -> float:
@@ -44,20 +45,12 @@ class Information:
         Noise leaves about 0.1 on generated sequences, as neighbouring depths are taken to err together; on real
         recordings, where sensor, focal length and mesh disagree by a percent, it is 1 to 6.
         """
-        return float(self.depth_pull @ np.linalg.solve(_completed(self.by_depth), self.depth_pull))
+        return float(chi_square(completed(self.by_depth, _UNKNOWN_RAD, _UNKNOWN_M), self.depth_pull))
 
     @property
     def inflation(self) -> float:
         """How much wider the covariance is than that of noise, for errors that are equal in all points and frames."""
         return min(_MOST, _NOISE + _SYSTEMATIC * self.conflict)
-
-
-def _completed(lower: Array) -> Array:
-    """(6, 6) positive information from its lower half."""
-    H = np.tril(lower) + np.tril(lower, -1).T
-    H[np.diag_indices(3)] += 1 / _UNKNOWN_RAD**2
-    H[np.arange(3, 6), np.arange(3, 6)] += 1 / _UNKNOWN_M**2
-    return H
 
 
 def covariance_of(information: Array, placement: "Placement", center_m: Array) -> Array:
@@ -68,7 +61,7 @@ def covariance_of(information: Array, placement: "Placement", center_m: Array) -
         placement: Where the step ended.
         center_m: (3,) the centre in the object's frame.
     """
-    spread = np.linalg.inv(_completed(information))
+    spread = inverse(completed(np.ascontiguousarray(information), _UNKNOWN_RAD, _UNKNOWN_M))
     turn = placement.R.T
     to_object = np.zeros((6, 6))
     to_object[:3, :3] = to_object[3:, 3:] = turn
@@ -77,5 +70,4 @@ def covariance_of(information: Array, placement: "Placement", center_m: Array) -
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     to_object[3:, :3] = cross @ turn
     covariance = to_object @ spread @ to_object.T
-    covariance[np.diag_indices(6)] += [_FLOOR_RAD**2] * 3 + [_FLOOR_M**2] * 3
-    return (covariance + covariance.T) / 2
+    return (covariance + covariance.T) / 2 + _FLOOR

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numba import njit
 
 from schemas.arrays import Array
 
@@ -25,9 +26,8 @@ def filled(depth_m: Array) -> Array:
     Returns:
         (H, W) float32; the image itself where few such pixels are missing.
     """
-    rows = depth_m[::_ROWS] > 0
-    between = rows[:, :-2] & rows[:, 2:]
-    if (between & ~rows[:, 1:-1]).sum() <= _MANY * between.sum():
+    between, missing = _counted(depth_m)
+    if missing <= _MANY * between:
         return depth_m
     known = depth_m > 0
     count = cv2.boxFilter(known.astype(np.float32), -1, _AROUND, normalize=False, borderType=cv2.BORDER_CONSTANT)
@@ -37,3 +37,15 @@ def filled(depth_m: Array) -> Array:
     low = cv2.erode(np.where(known, depth_m, _FAR_M), kernel)
     amid = ~known & (count >= _FEWEST) & (high - low <= _ONE_SURFACE * low)
     return np.where(amid, total / np.maximum(count, np.float32(1)), depth_m)
+
+
+@njit(nogil=True, cache=True)
+def _counted(depth: Array) -> tuple[int, int]:
+    """Pixels between two known ones of a row, and how many of these are unknown, in every eighth row."""
+    between, missing = 0, 0
+    for row in range(0, depth.shape[0], _ROWS):
+        for column in range(1, depth.shape[1] - 1):
+            known = (depth[row, column - 1] > 0) & (depth[row, column + 1] > 0)
+            between += known
+            missing += known & (not depth[row, column] > 0)
+    return between, missing

@@ -63,10 +63,11 @@ def drawn_at(
     else:
         margin = _MARGIN if size_px == CROP_PX else _WIDE_MARGIN
         crop = crop_around(images, model.surface.points @ placement.R.T + placement.t, size_px, margin)
-    pose = np.eye(4)
-    pose[:3, :3] = placement.R
-    pose[:3, 3] = placement.t - placement.R @ model.center_m
-    return crop, renderer.render(model.mesh, pose[None], crop.K, (size_px, size_px))
+    pose = np.zeros((1, 4, 4), np.float32)
+    pose[0, :3, :3] = placement.R
+    pose[0, :3, 3] = placement.t - placement.R @ model.center_m
+    pose[0, 3, 3] = 1.0
+    return crop, renderer.render(model.mesh, pose, crop.K, (size_px, size_px))
 
 
 def look_at(

@@ -2,6 +2,7 @@
 
 import struct
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 import numpy as np
 
@@ -9,13 +10,13 @@ from estimators.geometric.scene import GRID, NOTHING
 from schemas.arrays import Array
 
 _VERSION = 6
-_LAYOUT = struct.Struct("<Hq9I67d36f2d4I")
-_FIXED_BYTES = _LAYOUT.size + 2 * GRID[0] * GRID[1]
-
-
-_COUNTS, _PARTS = 9, 4
 TURNS = 36
 RIVALS = 2
+_HEAD, _SIZES = struct.Struct("<Hq9I"), struct.Struct("<4I")
+_NUMBERS = np.dtype([("values", "<f8", 67), ("turns", "<f4", TURNS), ("levels", "<f8", 2)])
+_SIZES_AT = _HEAD.size + _NUMBERS.itemsize
+_SCENE_AT = _SIZES_AT + _SIZES.size
+_FIXED_BYTES = _SCENE_AT + 2 * GRID[0] * GRID[1]
 
 
 def _zeros() -> Array:
@@ -101,30 +102,32 @@ class Memory:
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)
         usual = [self.mean_score, self.likeness, self.speed_m_s]
         kept = [self.offset, self.offset_view, self.rivals.reshape(-1), self.rivals_view]
-        numbers = np.concatenate([*vectors, usual, self.found_m, self.decoy_m, self.tone, *kept])
+        numbers = np.empty((), _NUMBERS)
+        numbers["values"] = np.concatenate([*vectors, usual, self.found_m, self.decoy_m, self.tone, *kept])
+        numbers["turns"], numbers["levels"] = self.turns, (self.odds, self.over)
         counts = (self.frames, self.trusted_frame, self.tries, self.good, self.bad, self.doubts)
         watch = (self.probation, self.still, self.decoy_frames)
         parts = (self.around, self.light, self.backdrop, self.spread)
-        sizes = [len(part) for part in parts]
-        levels = (self.odds, self.over)
-        head = _LAYOUT.pack(_VERSION, self.captured_ns, *counts, *watch, *numbers, *self.turns, *levels, *sizes)
-        return b"".join([head, self.scene.astype("<u2").tobytes(), *parts])
+        head, sizes = _HEAD.pack(_VERSION, self.captured_ns, *counts, *watch), _SIZES.pack(*map(len, parts))
+        return b"".join([head, numbers.tobytes(), sizes, self.scene.astype("<u2").tobytes(), *parts])
 
     @staticmethod
     def unpack(data: bytes | None) -> "Memory | None":
         """The memory of these bytes; None where there are none or another version wrote them."""
         if data is None or len(data) < _FIXED_BYTES:
             return None
-        version, captured_ns, *rest = _LAYOUT.unpack_from(data)
-        numbers, sizes = np.array(rest[_COUNTS:-_PARTS]), rest[-_PARTS:]
-        if version != _VERSION or not np.isfinite(numbers).all():
+        version, captured_ns, *counts = _HEAD.unpack_from(data)
+        sizes = _SIZES.unpack_from(data, _SIZES_AT)
+        if version != _VERSION or len(data) != _FIXED_BYTES + sum(sizes):
             return None
-        if len(data) != _FIXED_BYTES + sum(sizes):
+        numbers = np.frombuffer(data, _NUMBERS, 1, _HEAD.size)[0]
+        values, turns, levels = (numbers[name].copy() for name in ("values", "turns", "levels"))
+        if not (np.isfinite(values).all() and np.isfinite(turns).all() and np.isfinite(levels).all()):
             return None
-        values, (odds, over) = numbers[:-2], numbers[-2:].tolist()
-        ends = np.cumsum([_FIXED_BYTES, *sizes])
-        around, light, backdrop, spread = (data[ends[k] : ends[k + 1]] for k in range(_PARTS))
-        frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = rest[:_COUNTS]
+        ends = list(accumulate(sizes, initial=_FIXED_BYTES))
+        around, light, backdrop, spread = (data[ends[k] : ends[k + 1]] for k in range(len(sizes)))
+        frames, trusted_frame, tries, good, bad, doubts, probation, still, decoy_frames = counts
+        odds, over = levels.tolist()
         return Memory(
             captured_ns=captured_ns,
             frames=frames,
@@ -150,8 +153,8 @@ class Memory:
             offset_view=values[35:38],
             rivals=values[38:64].reshape(RIVALS, 13),
             rivals_view=values[64:67],
-            turns=values[67:].astype(np.float32),
-            scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _LAYOUT.size).reshape(GRID),
+            turns=turns,
+            scene=np.frombuffer(data, "<u2", GRID[0] * GRID[1], _SCENE_AT).reshape(GRID),
             odds=odds,
             over=over,
             around=around,

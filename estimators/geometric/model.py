@@ -3,6 +3,8 @@
 import logging
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from estimators.geometric.declared import free_turns
 from estimators.geometric.likeness import shape_turns
 from estimators.geometric.parts import Parts
@@ -57,6 +59,12 @@ class ObjectModel:
     wheel: Wheel | None
     templates: Templates
     parts: Parts
+
+    @property
+    def unseen(self) -> Array:
+        """(A, 3) float64 unit axes, object's frame, about which no outline shows a turn."""
+        axes = self.free[:, :3] if self.wheel is None else self.wheel.axis.direction[None]
+        return np.array(axes, order="C")
 
 
 def make_model(item: JobObject, mesh: Mesh, renderer: Renderer, parts: Parts | None = None) -> ObjectModel:

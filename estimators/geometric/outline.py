@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 from numba import njit
 
-from estimators.geometric.colours import cells, histogram, log_odds, smooth
+from estimators.geometric.colours import CELLS, cell, histogram, log_odds, smooth
 from estimators.geometric.contour import SHARP_PX, find_contour
+from estimators.geometric.information import slips, symmetric
 from estimators.geometric.resemblance import in_crop
 from estimators.geometric.solve import add_row
 from schemas.arrays import Array
@@ -27,7 +28,6 @@ _CUT_PX = 3.0
 _FEWEST_PIXELS = 60
 _AROUND = np.ones((25, 25), np.uint8)
 _NEAREST_M = 0.05
-_KNOWN = 1e12
 _WEAK_M = 0.01  # below, depth and texture know more than the outline's pixels
 _POINT_M, _SEEN_POINTS = 0.006, 40  # sigma of a measured point; of 280
 NO_OUTLINE = (np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 4)), np.ones(4))
@@ -39,26 +39,8 @@ def is_weak(information: Array, R: Array, model: "ObjectModel") -> bool:
     Such is a plain can from its side, along its axis, and a face alone, along itself: there the outline tells more.
     Where little is seen of an object, most of what looks like its outline is that of what hides it.
     """
-    seen = np.trace(information[3:, 3:]) * _POINT_M**2
-    return seen > _SEEN_POINTS and weakest_m(information, R, model) > _WEAK_M
-
-
-def weakest_m(information: Array, R: Array, model: "ObjectModel") -> float:
-    """How far a surface half a diameter from the centre may move unnoticed: one sigma in the direction known worst.
-
-    Turns about an axis of revolution do not count: no outline shows them.
-
-    Args:
-        information: (6, 6) float64, lower half, turn about the centre and shift, camera's axes.
-        R: (3, 3) of cam_from_centre.
-        model: The object.
-    """
-    scale = np.repeat([2.0 / model.mesh.diameter_m, 1.0], 3)
-    H = (np.tril(information) + np.tril(information, -1).T) * scale * scale[:, None]
-    axes = model.free[:, :3] if model.wheel is None else model.wheel.axis.direction[None]
-    for axis in axes @ R.T:
-        H[:3, :3] += _KNOWN * np.outer(axis, axis)
-    return float(1.0 / np.sqrt(max(np.linalg.eigvalsh(H)[0], 1e-6)))
+    seen = (information[3, 3] + information[4, 4] + information[5, 5]) * _POINT_M**2
+    return bool(seen > _SEEN_POINTS) and slips(information, R, model.unseen, model.mesh.diameter_m / 2, _WEAK_M)
 
 
 def without_turn(after: Array, before: Array, R: Array, model: "ObjectModel") -> Array:
@@ -68,7 +50,7 @@ def without_turn(after: Array, before: Array, R: Array, model: "ObjectModel") ->
     """
     if model.wheel is None:
         return after
-    axis, (late, early) = model.wheel.axis, (np.tril(H) + np.tril(H, -1).T for H in (after, before))
+    axis, late, early = model.wheel.axis, symmetric(after), symmetric(before)
     turn = np.concatenate([R @ axis.direction, R @ np.cross(axis.origin, axis.direction)])
     told, known = late @ turn, early @ turn
     return late - np.outer(told, told) / max(turn @ told, 1e-9) + np.outer(known, known) / max(turn @ known, 1e-9)
@@ -82,28 +64,27 @@ def find_outline(look: "Look", placement: "Placement", images: "FrameImages") ->
     """
     contour = find_contour(look, placement, SHARP_PX)
     measured = in_crop(images.depth_m, look)
-    odds = _colour_odds(look, measured)
+    table = _colour_odds(look, measured)
     depth_m = np.ascontiguousarray((contour.points @ placement.R.T + placement.t)[:, 2])
     ends = np.zeros((len(contour.points), 4))
-    _sense(contour.at_px, contour.normals, depth_m, odds, measured, ends)
+    _sense(contour.at_px, contour.normals, depth_m, look.crop.rgb, table, measured, ends)
     return contour.points, np.ascontiguousarray(contour.normals), ends, look.crop.cam
 
 
 def _colour_odds(look: "Look", measured: Array) -> Array:
-    """(S, S) float32 logarithm of the odds that a pixel is the object's by its colour, learned where depth is sure."""
+    """(4096,) float32 logarithm of the odds that a colour is the object's, learned where depth is sure."""
     own = look.mask & (measured > 0) & (np.abs(measured - look.depth_m) < _THERE_M)
     around = cv2.dilate(look.mask.view(np.uint8), _AROUND).view(np.bool_) & ~look.mask & (measured > 0)
     around &= measured > float(np.median(look.depth_m[look.mask])) + _THERE_M
     if own.sum() < _FEWEST_PIXELS or around.sum() < _FEWEST_PIXELS:
-        return np.zeros(look.mask.shape, np.float32)
-    table = log_odds(smooth(histogram(look.crop.rgb[own])), smooth(histogram(look.crop.rgb[around])))
-    return table[cells(look.crop.rgb.reshape(-1, 3))].reshape(look.mask.shape)
+        return np.zeros(CELLS, np.float32)
+    return log_odds(smooth(histogram(look.crop.rgb[own])), smooth(histogram(look.crop.rgb[around])))
 
 
 @njit(nogil=True, cache=True)
-def _sense(at: Array, normals: Array, depth_m: Array, odds: Array, measured: Array, out: Array) -> None:
+def _sense(at: Array, normals: Array, depth_m: Array, rgb: Array, table: Array, measured: Array, out: Array) -> None:
     """Write to ``out`` where each line passes from the object to what is not; see ``find_outline``."""
-    size, line = odds.shape[0], np.empty(2 * _HALF_PX + 1)
+    size, line = measured.shape[0], np.empty(2 * _HALF_PX + 1)
     for i in range(at.shape[0]):
         free = True
         for k in range(-_HALF_PX, _HALF_PX + 1):
@@ -111,11 +92,12 @@ def _sense(at: Array, normals: Array, depth_m: Array, odds: Array, measured: Arr
             line[k + _HALF_PX] = 0.0
             if row < 0 or column < 0 or row >= size or column >= size:
                 continue
-            value, d = float(odds[row, column]), float(measured[row, column])
+            value, d = 0.0, float(measured[row, column])
             if d > 0.0 and d - depth_m[i] < _HIDDEN_M:
-                value = 0.0
                 free = free and abs(k) > _OFFSETS_PX // 2
-            elif d > 0.0:
+            else:
+                value = float(table[cell(rgb[row, column])])
+            if d > 0.0 and not d - depth_m[i] < _HIDDEN_M:
                 value += _BEHIND_LOG if d - depth_m[i] > _THERE_M else _THERE_LOG
             line[k + _HALF_PX] = _NEIGHBOURS * value
         if free:

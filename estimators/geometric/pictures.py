@@ -16,6 +16,7 @@ CROP_PX, COARSE_CROP_PX = 136, 88
 _CROP_DIAMETERS = 1.45
 _ROOM_PX = 8.0
 _NEAREST_M = 0.05
+_ROWS = 32
 
 
 class FrameImages:
@@ -36,10 +37,13 @@ class FrameImages:
         self.known = NOTHING_KNOWN
         if depth_m is None:
             depth_m = np.zeros((camera.height, camera.width), np.float32)
-        known = depth_m if np.isfinite(depth_m.sum()) else np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
-        whole = filled(known)
-        self.depth_m = checked("depth_m", whole, depth_m.shape, np.float32)  # read-only: one type for the kernels
-        self.sees_depth = bool(self.depth_m.max() > 0)
+        if not np.isfinite(depth_m.sum()):
+            depth_m = np.nan_to_num(depth_m, nan=0.0, posinf=0.0, neginf=0.0)
+        # read-only: one type for the kernels
+        known = checked("depth_m", depth_m, depth_m.shape, np.float32)
+        self.depth_m = checked("depth_m", filled(known), known.shape, np.float32)
+        # nearly always a few rows tell
+        self.sees_depth = bool((self.depth_m[::_ROWS] > 0).any()) or bool(self.depth_m.max() > 0)
         self._levels = {0: frame.rgb}
 
     def seen_as(self, depth_m: Array) -> "FrameImages":

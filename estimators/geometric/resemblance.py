@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from estimators.geometric.tint import LOGS
 from schemas.arrays import Array
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from estimators.geometric.pictures import FrameImages
 
 _FINE_PX, _BROAD_PX = 0.8, 2.0
+_ROOM_PX = 8  # OpenCV's kernels for 8 bits reach three sigma
 _MIN_PIXELS = 50
 _THERE_M = 0.02
 _CHROMA_FLOOR, _LIGHT_FLOOR, _CONTRAST_FLOOR = 0.01, 0.02, 25.0  # variances that noise alone can have
@@ -46,11 +48,12 @@ def resemblance(look: "Look", seen: Array) -> float:
     both = look.mask & seen
     if both.sum() < _MIN_PIXELS:
         return 0.0
-    fine = [_logs(image, both, _FINE_PX) for image in (look.picture, look.crop.rgb)]
-    broad = [_logs(image, both, _BROAD_PX).mean(axis=1) for image in (look.picture, look.crop.rgb)]
-    local = [
-        cv2.GaussianBlur(image, (0, 0), _FINE_PX)[both].astype(np.float64) for image in (look.rendered, look.observed)
-    ]
+    window = _window(both)
+    both, pictures = both[window], (look.picture[window], look.crop.rgb[window])
+    fine = [_logs(image, both, _FINE_PX) for image in pictures]
+    broad = [_logs(image, both, _BROAD_PX).mean(axis=1) for image in pictures]
+    contrasts = look.rendered[window], look.observed[window]
+    local = [cv2.GaussianBlur(image, (0, 0), _FINE_PX)[both].astype(np.float64) for image in contrasts]
     chroma = sum(
         _correlation(fine[0][:, k] - fine[0][:, 1], fine[1][:, k] - fine[1][:, 1], _CHROMA_FLOOR) for k in (0, 2)
     )
@@ -59,9 +62,20 @@ def resemblance(look: "Look", seen: Array) -> float:
     return _CHROMA * max(0.0, chroma / 2) + _LIGHT * max(0.0, light) + _CONTRAST * max(0.0, contrast)
 
 
+def _window(mask: Array) -> tuple[slice, slice]:
+    """Rows and columns of a mask (S, S) bool, with room for the widest blur: what lies outside changes nothing."""
+    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
+    rows, columns = (
+        slice(max(0, top - _ROOM_PX), top + height + _ROOM_PX),
+        slice(max(0, left - _ROOM_PX), left + width + _ROOM_PX),
+    )
+    return rows, columns
+
+
 def _logs(rgb: Array, chosen: Array, blur_px: float) -> Array:
     """(N, 3) logarithms of blurred colours."""
-    return np.log(cv2.GaussianBlur(rgb, (0, 0), blur_px)[chosen].astype(np.float64) + 16.0)
+    blurred: Array = cv2.GaussianBlur(rgb, (0, 0), blur_px)[chosen]
+    return LOGS[blurred]
 
 
 def _correlation(one: Array, other: Array, floor: float) -> float:

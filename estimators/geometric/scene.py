@@ -2,11 +2,12 @@
 
 import cv2
 import numpy as np
+from numba import njit
 
 from estimators.geometric.fit import Fit
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from schemas.arrays import Array
+from schemas.arrays import Array, checked
 
 GRID = (48, 64)
 """Rows and columns of the depth picture that is remembered."""
@@ -31,7 +32,7 @@ def sampled(images: FrameImages) -> Array:
     height, width = images.depth_m.shape
     rows = ((np.arange(GRID[0]) + 0.5) * height / GRID[0]).astype(np.int64)
     columns = ((np.arange(GRID[1]) + 0.5) * width / GRID[1]).astype(np.int64)
-    return images.depth_m[np.ix_(rows, columns)]
+    return images.depth_m[rows[:, None], columns]
 
 
 def learned(scene: Array, images: FrameImages, placement: Placement, diameter_m: float) -> Array:
@@ -43,21 +44,37 @@ def learned(scene: Array, images: FrameImages, placement: Placement, diameter_m:
         placement: The object.
         diameter_m: Of the object.
     """
-    seen, stood, age = sampled(images), _depth(scene), scene >> _AGE
     height, width = images.depth_m.shape
-    fx, fy, cx, cy = images.cam
-    x, y, z = placement.t
-    z = max(float(z), _NEAREST_M)
+    fx, fy, cx, cy = images.cam.tolist()
+    x, y, z = placement.t.tolist()
+    z = max(z, _NEAREST_M)
     u = (np.arange(GRID[1]) + 0.5) * width / GRID[1] - fx * x / z - cx
     v = (np.arange(GRID[0]) + 0.5) * height / GRID[0] - fy * y / z - cy
-    free = (seen > 0) & (u[None] ** 2 + v[:, None] ** 2 > (_AROUND * diameter_m * fx / z) ** 2)
-    same = free & (np.abs(seen - stood) < _noise(seen))
-    other = free & ~same
-    age = np.where(same, np.minimum(age + 1, _OLDEST), np.where(other, np.maximum(age, 1) - 1, age))
-    # what is farther was hidden before; what is nearer may pass
-    taken = other & ((age == 0) | (seen > stood))
-    steps = np.where(taken, np.minimum(np.rint(seen / _STEP_M), 4095), scene & 4095).astype(np.uint16)
-    return (np.where(taken, 0, age).astype(np.uint16) << _AGE) | steps
+    known = checked("scene", scene, GRID, np.uint16)
+    return _aged(known, sampled(images), u, v, (_AROUND * diameter_m * fx / z) ** 2)
+
+
+@njit(nogil=True, cache=True)
+def _aged(scene: Array, seen: Array, u: Array, v: Array, around: float) -> Array:
+    """The scene after a depth picture (48, 64) float32, but for what is within the root of ``around`` of (u, v) = 0."""
+    out = scene.copy()
+    for row in range(scene.shape[0]):
+        for column in range(scene.shape[1]):
+            d = seen[row, column]
+            if not (d > 0 and u[column] ** 2 + v[row] ** 2 > around):
+                continue
+            cell = np.int64(scene[row, column])
+            age, steps = cell >> _AGE, cell & 4095
+            stood = np.float32(steps) * np.float32(_STEP_M)
+            if abs(d - stood) < np.float32(_NOISE_M) + np.float32(_NOISE_PER_M) * d * d:
+                age = min(age + 1, _OLDEST)
+            else:
+                age = max(age, 1) - 1
+                # what is farther was hidden before; what is nearer may pass
+                if age == 0 or d > stood:
+                    age, steps = 0, np.int64(min(np.rint(d / np.float32(_STEP_M)), np.float32(4095)))
+            out[row, column] = (age << _AGE) | steps
+    return out
 
 
 def standing(scene: Array, images: FrameImages, factor: int) -> Array | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from estimators.geometric.odd_part import ball, explained, is_near, stick_out
 from estimators.geometric.surface import Axis, Surface
 from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of
 from schemas.arrays import Array
@@ -18,7 +19,6 @@ STEPS = 36
 _SEEN_STRIDE_PX = 3
 _LEAST_GOOD = 25
 _REACH_SLACK_M = 0.005
-_BESIDE_PX = 2
 _HIDDEN_WEIGHT = 0.25
 _COLOUR_SHARE = 0.5
 
@@ -34,9 +34,11 @@ class Wheel:
         tints: (N, 3) float64 of the mesh's colours, see ``tint.tints``.
         body: (M, 2) float64 height along and distance from the axis of points that are of revolution, metres.
         odd: (K, 3) float64 points that are not, about the centre.
+        odd_profile: (K, 2) float64 the same of these.
         hub: (3,) float64 the place on the axis beside the middle of the odd part, about the centre.
         reach_m: How far from there the odd part reaches.
         colour_share: How much of the merit colours decide: 0 on a mesh of one colour.
+        steps: (36, 3, 3) and (36, 3), turns by steps of 10 degrees, see ``about``.
     """
 
     axis: Axis
@@ -45,26 +47,45 @@ class Wheel:
     tints: Array
     body: Array
     odd: Array
+    odd_profile: Array
     hub: Array
     reach_m: float
     colour_share: float
+    steps: tuple[Array, Array]
 
 
 def make_wheel(surface: Surface, axis: Axis) -> Wheel:
     """Make the turns about an axis ready."""
     tinted = surface.tints
-    from_axis = surface.points - axis.origin
-    height = from_axis @ axis.direction
-    distance = np.linalg.norm(from_axis - height[:, None] * axis.direction, axis=1)
+    profile = _profile(surface.points, axis)
     round_ones = ~axis.odd
-    profile = np.ascontiguousarray(np.stack([height, distance], axis=1)[round_ones])
     odd = np.ascontiguousarray(surface.points[axis.odd])
-    hub = axis.origin + (height[axis.odd].mean() if len(odd) else 0.0) * axis.direction
+    hub = axis.origin + (profile[axis.odd, 0].mean() if len(odd) else 0.0) * axis.direction
     reach_m = float(np.linalg.norm(odd - hub, axis=1).max(initial=0.0)) + _REACH_SLACK_M
     points, normals = surface.points[round_ones], surface.normals[round_ones]
+    share = _COLOUR_SHARE * relief_of(tinted)
+    A, b = zip(*(about(axis, 2 * np.pi * k / STEPS) for k in range(STEPS)), strict=True)
     return Wheel(
-        axis, points, normals, tinted[round_ones], profile, odd, hub, reach_m, _COLOUR_SHARE * relief_of(tinted)
+        axis,
+        points,
+        normals,
+        tinted[round_ones],
+        profile[round_ones],
+        odd,
+        profile[axis.odd],
+        hub,
+        reach_m,
+        share,
+        (np.stack(A), np.stack(b)),
     )
+
+
+def _profile(points: Array, axis: Axis) -> Array:
+    """(N, 2) float64 height along and distance from an axis of points (N, 3)."""
+    from_axis = points - axis.origin
+    height = from_axis @ axis.direction
+    distance = np.linalg.norm(from_axis - height[:, None] * axis.direction, axis=1)
+    return np.stack([height, distance], axis=1)
 
 
 def turned_over(wheel: Wheel | None, one: Array, other: Array) -> bool:
@@ -96,8 +117,8 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     the body alone does not explain, counts against it), times how well the mesh's colours are found again.
     0 everywhere where too little is in view to tell.
     """
-    turned = [placement.after(*about(wheel.axis, 2 * np.pi * k / STEPS)) for k in range(STEPS)]
-    R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
+    A, b = wheel.steps
+    R, t = placement.R @ A, b @ placement.R.T + placement.t
     left = _leftover(wheel, placement, images)
     level = images.level(1)
     return _merits(
@@ -113,17 +134,10 @@ def _leftover(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Ar
     # about the axis: a handle that is taken to be on the wrong side moves the middle of the box there
     seen = _near(images, placement.R @ wheel.hub + placement.t, wheel.reach_m)
     local = (seen - placement.t) @ placement.R
-    from_axis = local - wheel.axis.origin
-    height = from_axis @ wheel.axis.direction
-    distance = np.linalg.norm(from_axis - height[:, None] * wheel.axis.direction, axis=1)
-    profile = np.stack([height, distance], axis=1)
-    odd_from = wheel.odd - wheel.axis.origin
-    odd_height = odd_from @ wheel.axis.direction
-    odd_distance = np.linalg.norm(odd_from - odd_height[:, None] * wheel.axis.direction, axis=1)
-    odd_profile = np.stack([odd_height, odd_distance], axis=1)
+    profile = _profile(local, wheel.axis)
     tolerance = 0.004 + 0.008 * placement.t[2] ** 2
-    free = _gap(profile, wheel.body) > 1.5 * tolerance
-    return np.ascontiguousarray(local[free & (_gap(profile, odd_profile) < 1.5 * tolerance)])
+    free = ~is_near(profile, wheel.body, 1.5 * tolerance)
+    return local[free][is_near(profile[free], wheel.odd_profile, 1.5 * tolerance)]
 
 
 def _near(images: "FrameImages", middle_m: Array, reach_m: float) -> Array:
@@ -145,81 +159,22 @@ def _near(images: "FrameImages", middle_m: Array, reach_m: float) -> Array:
 
 
 @njit(nogil=True, cache=True)
-def _gap(queries: Array, points: Array) -> Array:
-    """(M,) distances of queries (M, 2) to their nearest point (N, 2)."""
-    out = np.empty(queries.shape[0])
-    for i in range(queries.shape[0]):
-        best = np.inf
-        for j in range(points.shape[0]):
-            best = min(best, (queries[i, 0] - points[j, 0]) ** 2 + (queries[i, 1] - points[j, 1]) ** 2)
-        out[i] = np.sqrt(best)
-    return out
-
-
-@njit(nogil=True, cache=True)
 def _merits(
     points: Array, normals: Array, logs: Array, odd: Array, R: Array, t: Array, depth: Array, cam: Array, rgb: Array,
     table: Array, left: Array, colour_share: float,
 ) -> Array:  # fmt: skip
     out, textured = np.zeros(R.shape[0]), colour_share > 0.02
+    around = ball(odd)
     for b in range(R.shape[0]):
         colour = np.zeros(15)
         good, wrong, hidden = agree(points, normals, logs, R[b], t[b], depth, cam, rgb, table, textured, colour)
         if good < _LEAST_GOOD:
             return np.zeros(R.shape[0])
         likeness = likeness_of(colour, good) if textured else 0.0
-        stuck_out, seen_through = _stick_out(odd, R[b], t[b], depth, cam)
-        explained = _explained(left, odd, R[0], R[b], t[0], t[b], 0.004 + 0.008 * t[0, 2] ** 2)
-        good, wrong = good + stuck_out + explained, wrong + seen_through + left.shape[0] - explained
+        stuck_out, seen_through = stick_out(odd, R[b], t[b], depth, cam)
+        on_it = explained(left, odd, around, R[0], R[b], t[0], t[b], 0.004 + 0.008 * t[0, 2] ** 2)
+        good, wrong = good + stuck_out + on_it, wrong + seen_through + left.shape[0] - on_it
         out[b] = good / (good + wrong + _HIDDEN_WEIGHT * hidden)
         if textured:
             out[b] *= 1.0 - colour_share + colour_share * max(0.0, likeness)
     return out
-
-
-@njit(nogil=True, cache=True)
-def _stick_out(odd: Array, R: Array, t: Array, depth: Array, cam: Array) -> tuple[float, float]:
-    """Odd points that are measured where they should be or a few pixels beside, and those that are seen through.
-
-    Sensors tear thin parts: a pixel on a handle may well show what is behind it, but not all around.
-    """
-    found, through = 0.0, 0.0
-    q = np.empty(3)
-    for i in range(odd.shape[0]):
-        for k in range(3):
-            q[k] = R[k, 0] * odd[i, 0] + R[k, 1] * odd[i, 1] + R[k, 2] * odd[i, 2] + t[k]
-        if q[2] < 0.05:
-            continue
-        u, v = round(q[0] / q[2] * cam[0] + cam[2]), round(q[1] / q[2] * cam[1] + cam[3])
-        tolerance = 0.006 + 0.008 * q[2] * q[2]
-        there, behind, before = 0, 0, 0
-        for dv in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
-            for du in range(-_BESIDE_PX, _BESIDE_PX + 1, _BESIDE_PX):
-                if 0 <= u + du < depth.shape[1] and 0 <= v + dv < depth.shape[0] and depth[v + dv, u + du] > 0.0:
-                    gap = depth[v + dv, u + du] - q[2]
-                    there += abs(gap) <= 1.5 * tolerance
-                    behind += gap > 1.5 * tolerance
-                    before += gap < -1.5 * tolerance
-        if there > 0:
-            found += 1.0
-        elif behind > 0 and before == 0:
-            through += 1.0
-    return found, through
-
-
-@njit(nogil=True, cache=True)
-def _explained(left: Array, odd: Array, R0: Array, R: Array, t0: Array, t: Array, tolerance: float) -> float:
-    """How many leftover points (about the centre of the unturned placement) lie on the odd part of a turned one."""
-    count = 0.0
-    p, q = np.empty(3), np.empty(3)
-    for i in range(left.shape[0]):
-        for k in range(3):
-            p[k] = R0[k, 0] * left[i, 0] + R0[k, 1] * left[i, 1] + R0[k, 2] * left[i, 2] + t0[k] - t[k]
-        for k in range(3):
-            q[k] = R[0, k] * p[0] + R[1, k] * p[1] + R[2, k] * p[2]
-        for j in range(odd.shape[0]):
-            gap = (q[0] - odd[j, 0]) ** 2 + (q[1] - odd[j, 1]) ** 2 + (q[2] - odd[j, 2]) ** 2
-            if gap < 4.0 * tolerance * tolerance:
-                count += 1.0
-                break
-    return count

@@ -57,15 +57,16 @@ def agree(
     """Points measured in place, seen through and hidden; ``colour`` (15,) gathers the sums of their correlations."""
     height, width = depth.shape
     good, wrong, hidden = 0.0, 0.0, 0.0
-    q, n = np.empty(3), np.empty(3)
+    q, eye = np.empty(3), np.empty(3)
+    for k in range(3):
+        eye[k] = R[0, k] * t[0] + R[1, k] * t[1] + R[2, k] * t[2]
     for i in range(points.shape[0]):
-        facing = 0.0
+        facing = _facing(points[i], normals[i], eye)
+        if facing < 0.25:
+            continue
         for k in range(3):
             q[k] = R[k, 0] * points[i, 0] + R[k, 1] * points[i, 1] + R[k, 2] * points[i, 2] + t[k]
-            n[k] = R[k, 0] * normals[i, 0] + R[k, 1] * normals[i, 1] + R[k, 2] * normals[i, 2]
-            facing -= n[k] * q[k]
-        facing /= np.sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2])
-        if facing < 0.25 or q[2] < 0.05:
+        if q[2] < 0.05:
             continue
         u, v = round(q[0] / q[2] * cam[0] + cam[2]), round(q[1] / q[2] * cam[1] + cam[3])
         if u < 0 or v < 0 or u >= width or v >= height or not depth[v, u] > 0.0:
@@ -81,6 +82,17 @@ def agree(
             if textured:
                 _gather(rgb, min(u // 2, rgb.shape[1] - 1), min(v // 2, rgb.shape[0] - 1), table, logs[i], colour)
     return good, wrong, hidden
+
+
+@njit(nogil=True, cache=True, inline="always")
+def _facing(point: Array, normal: Array, eye: Array) -> float:
+    """The cosine between a normal and the way to the camera, at ``-eye``, object's axes; 0 where it looks away."""
+    along, square = 0.0, 0.0
+    for k in range(3):
+        way = point[k] + eye[k]
+        along -= normal[k] * way
+        square += way * way
+    return along / np.sqrt(square) if along > 0.0 else 0.0
 
 
 @njit(nogil=True, cache=True, inline="always")

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from math import log2, sqrt
+from statistics import median
 
 import numpy as np
 
@@ -85,8 +87,8 @@ def _texture(mesh: Mesh, poses: Array, intrinsics: Array) -> Array:
     """The level of the texture whose texels are about as large as the pixels: no flicker from afar."""
     if not mesh.texture_levels:
         return _NO_TEXTURE
-    depth_m = np.maximum(poses[:, 2, 3], 1e-3)
-    pixel_m = float(np.median(depth_m / np.sqrt(intrinsics[:, 0, 0] * intrinsics[:, 1, 1])))
+    depths_m, areas_px2 = poses[:, 2, 3].tolist(), (intrinsics[:, 0, 0] * intrinsics[:, 1, 1]).tolist()
+    pixel_m = median(max(z, 1e-3) / sqrt(area) for z, area in zip(depths_m, areas_px2, strict=True))
     ratio = pixel_m / mesh.texel_m if mesh.texel_m > 0 else 1.0
-    level = int(np.floor(np.log2(max(ratio, 1.0))))
+    level = int(log2(max(ratio, 1.0)))
     return mesh.texture_levels[min(level, len(mesh.texture_levels) - 1)]

@@ -9,6 +9,7 @@ from numba import njit
 from schemas.arrays import Array
 
 _F = np.float32
+_U = np.uint32  # an index that is signed is checked for being below 0
 NEAR_M = 0.01
 GREY = 128
 
@@ -31,7 +32,7 @@ def _fill(screen: Array, faces: Array, cull: bool, inv_depth: Array, face_id: Ar
     height, width = inv_depth.shape
     window[0], window[1], window[2], window[3] = height, -1, width, -1
     for f in range(faces.shape[0]):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = _U(faces[f, 0]), _U(faces[f, 1]), _U(faces[f, 2])
         wa, wb, wc = screen[2, a], screen[2, b], screen[2, c]
         if wa < _F(0) or wb < _F(0) or wc < _F(0):
             continue
@@ -57,7 +58,7 @@ def _fill(screen: Array, faces: Array, cull: bool, inv_depth: Array, face_id: Ar
                 dx = _F(u) - px
                 at_b = (ry * dx - rx * dy) * scale
                 at_c = (qx * dy - qy * dx) * scale
-                if at_b >= _F(0) and at_c >= _F(0) and at_b + at_c <= _F(1):
+                if min(at_b, at_c, _F(1) - at_b - at_c) >= _F(0):  # one branch: which side it lies on is not foreseen
                     w = wa + at_b * wq + at_c * wr
                     if w > inv_depth[v, u]:
                         inv_depth[v, u] = w
@@ -87,7 +88,7 @@ def _colour(
     face: Array, at_a: float, at_b: float, at_c: float, uv: Array, texture: Array, colors: Array, out: Array
 ) -> None:
     """The colour of a face at barycentric coordinates: texture, else vertex colours, else grey."""
-    a, b, c = face[0], face[1], face[2]
+    a, b, c = _U(face[0]), _U(face[1]), _U(face[2])
     if uv.shape[0]:
         s = at_a * uv[a, 0] + at_b * uv[b, 0] + at_c * uv[c, 0]
         t = at_a * uv[a, 1] + at_b * uv[b, 1] + at_c * uv[c, 1]
@@ -116,8 +117,8 @@ def _shade(
 ) -> None:
     """Depth, colour and normal of one pixel, perspective-correct."""
     normals, uv, texture, colors = looks
-    f = face_id[v, u]
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    f = _U(face_id[v, u])
+    a, b, c = _U(faces[f, 0]), _U(faces[f, 1]), _U(faces[f, 2])
     px, py = screen[0, a], screen[1, a]
     qx, qy = screen[0, b] - px, screen[1, b] - py
     rx, ry = screen[0, c] - px, screen[1, c] - py

@@ -7,9 +7,10 @@ import pytest
 import trimesh
 
 from estimators.geometric.fit import fit
+from estimators.geometric.information import slips
 from estimators.geometric.look import look_at
 from estimators.geometric.model import ObjectModel, make_model
-from estimators.geometric.outline import find_outline, is_weak, weakest_m
+from estimators.geometric.outline import find_outline, is_weak
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
@@ -67,7 +68,19 @@ def test_the_outline_is_not_asked_where_the_object_is_held_already(scene: Scene)
     assert not is_weak(known, np.eye(3), scene.model)
     known[3, 3] = 1.0
     assert is_weak(known, np.eye(3), scene.model)
-    assert weakest_m(known, np.eye(3), scene.model) == pytest.approx(1.0)
+    axes = np.zeros((0, 3))
+    assert slips(known, np.eye(3), axes, 0.05, 0.99)  # one sigma of a shift along x is a metre
+    assert not slips(known, np.eye(3), axes, 0.05, 1.01)
+
+
+def test_a_turn_about_an_axis_that_no_outline_shows_is_no_slip() -> None:
+    known, turned = (
+        np.diag([1e4, 1e4, 1e-3, 1e7, 1e7, 1e7]),
+        np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]),
+    )
+    assert slips(known, turned, np.zeros((0, 3)), 0.05, 0.01)
+    assert slips(known, turned, np.array([[0.0, 0.0, 1.0]]), 0.05, 0.01)
+    assert not slips(known, turned, np.array([[0.0, 1.0, 0.0]]), 0.05, 0.01)  # along the camera's z
 
 
 def test_lines_end_where_the_object_does_and_not_at_what_hides_it(scene: Scene) -> None:
