@@ -8,28 +8,50 @@ from estimators.geometric.memory import Memory
 from estimators.geometric.placement import Placement
 from estimators.geometric.probation import MOVING_M_S
 from estimators.geometric.trust import TRUSTED
+from estimators.geometric.turned_back import turned_back
 
 LOST_SCORE = 0.3
 """A score at which an object is about to be lost."""
 _CONTRADICTED, _HIDDEN_EVERY, _UNSEEN_EVERY = 0.05, 8, 3
 _NEARBY_DOUBT = 0.35  # a score below which all places about the predicted one are tried
 _GLIMPSE, _GLIMPSE_WRONG, _COLOURED = 0.12, 0.03, 0.55
+_SURE = 0.85  # of the usual score: below, the object may have turned back
 _DOUBT = 0.6  # of the usual score: below, the object is looked for elsewhere too
 _STANDS, _OFF_WAY = 0.5, 2.0  # of its usual speed; of the way of a frame
 
 
+def unsure(memory: Memory, before: Placement, found: Fit | None, score: float, seconds: float) -> bool:
+    """Whether places nearby are to be looked at: the score is lower than usual, or it is in doubt."""
+    return score < _SURE * memory.mean_score or in_doubt(memory, before, found, score, seconds)
+
+
 def in_doubt(memory: Memory, before: Placement, found: Fit | None, score: float, seconds: float) -> bool:
-    """Whether other places are to be looked at: the score is low, or what was moving stands still."""
-    if found is None or score < max(TRUSTED, _DOUBT * memory.mean_score):
+    """Whether other places are to be looked at: the score is low, or what was moving stands still.
+
+    What was not seen in the frame before, or is on probation, must show that it did not stand there all the time.
+    """
+    if found is None or memory.bad or memory.probation or score < max(TRUSTED, _DOUBT * memory.mean_score):
         return True
     way_m = _apart_m(found.placement, before)
     return memory.speed_m_s > MOVING_M_S and way_m < _STANDS * memory.speed_m_s * seconds
 
 
 def looked_about(
-    search: Search, before: Placement, predicted: Placement, found: Fit | None, seconds: float
+    search: Search, before: Placement, predicted: Placement, found: Fit | None, score: float, seconds: float
 ) -> tuple[Fit | None, float, bool]:
     """The fit or a better one from another place, its score, and whether it is off the object's way."""
+    back = turned_back(search, before, predicted, found, score, seconds) if found else None
+    if back is not None:
+        found, score = back, search.value(back)
+    if not in_doubt(search.memory, before, found, score, seconds):
+        return found, score, False
+    return _looked_farther(search, before, predicted, found, seconds)
+
+
+def _looked_farther(
+    search: Search, before: Placement, predicted: Placement, found: Fit | None, seconds: float
+) -> tuple[Fit | None, float, bool]:
+    """The same, where it is in doubt whether it is the object at all."""
     memory = search.memory
     score, jumped = search.value(found) if found else 0.0, False
     near = nearby(search, predicted, found, seconds) if score < _NEARBY_DOUBT else None

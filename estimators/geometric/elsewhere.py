@@ -76,8 +76,11 @@ def nearby(search: Search, predicted: Placement, best: Fit | None, seconds: floa
         off = float(np.linalg.norm(found.placement.t - predicted.t)) / near_m
         return search.value(found) * float(np.exp(-0.5 * off * off))
 
+    # an object that turned back is nowhere near the predicted place, but within its usual way of the last trusted one
+    trusted = Placement.of(Pose(memory.rotation, memory.translation_m), search.model.center_m)
+    about = Placement(predicted.R, trusted.t)
     other = relocate(
-        search.model, search.memory, predicted, reach_m, near_m, search.images, search.renderer, likely, search.stands
+        search.model, search.memory, about, reach_m, near_m, search.images, search.renderer, likely, search.stands
     )
     if other is None or likely(other) < _NEAR_LEAST or (best is not None and likely(best) >= likely(other)):
         return None

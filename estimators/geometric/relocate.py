@@ -10,7 +10,7 @@ from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from estimators.geometric.scan import scan
+from estimators.geometric.scan import contradicted, scan
 from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
 from estimators.geometric.templates import features
@@ -87,7 +87,7 @@ def _candidates(
     """Rotations (K, 3, 3) and places (K, 3) that agree best, moved onto the depth."""
     D = model.mesh.diameter_m
     spacing = max(_SPACING * D, reach_m / _CELLS)
-    turns, places = _turns(about.R), about.t + _ball(reach_m, spacing)
+    turns, places = _turns(about.R), about.t + ball(reach_m, spacing)
     merit = _merit(model, memory, turns, about.t, places, small, spacing / 2 + 0.005)
     turn, place = _peaks(merit * _likely(places, about.t, near_m), places, _APART * spacing)
     R, t = turns[turn], places[place]
@@ -113,12 +113,39 @@ def _merit(
     return scan(points, facing, chroma, places, depth, seen, cam, tolerance_m)
 
 
+def merits(
+    model: ObjectModel,
+    memory: Memory,
+    R: Array,
+    places: Array,
+    images: FrameImages,
+    stands: Array | None,
+    tolerance_m: float,
+) -> Array:
+    """(T,) agreement, 0 to 1, of an object turned by R (3, 3) with a small picture of the frame at places (T, 3)."""
+    return _merit(model, memory, R[None], places[0], places, _small(images, stands), tolerance_m)[0]
+
+
+def contradictions(
+    model: ObjectModel,
+    memory: Memory,
+    R: Array,
+    places: Array,
+    images: FrameImages,
+    stands: Array | None,
+    tolerance_m: float,
+) -> Array:
+    """(T,) how many of 60 points of it the same picture contradicts; what something hides it does not."""
+    points, facing, chroma = _shown(model, memory, R[None], places[0])
+    return contradicted(points[0], facing[0], chroma[0], places, *_small(images, stands), tolerance_m)
+
+
 def _likely(places: Array, about: Array, near_m: float) -> Array:
     """(T,) how likely places (T, 3) are by their distance."""
     return 1.0 / (1.0 + (np.linalg.norm(places - about, axis=1) / near_m) ** 2)
 
 
-def _ball(radius_m: float, spacing_m: float) -> Array:
+def ball(radius_m: float, spacing_m: float) -> Array:
     """(T, 3) offsets on a grid within a ball."""
     steps = np.arange(-int(radius_m / spacing_m), int(radius_m / spacing_m) + 1) * spacing_m
     offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)

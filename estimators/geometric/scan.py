@@ -32,15 +32,32 @@ def scan(
     out = np.zeros((points.shape[0], places.shape[0]))
     for b in range(points.shape[0]):
         for k in range(places.shape[0]):
-            out[b, k] = _agreement(points[b], facing[b], chroma[b], places[k], depth, seen, cam, tolerance_m)
+            good, wrong, hidden = _counts(points[b], facing[b], chroma[b], places[k], depth, seen, cam, tolerance_m)
+            out[b, k] = good / (good + wrong + _HIDDEN_WEIGHT * hidden + _FEWEST)
     return out
 
 
 @njit(nogil=True, cache=True)
-def _agreement(
+def contradicted(
+    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array,
+    tolerance_m: float,
+) -> Array:  # fmt: skip
+    """(T,) how many of an object's points the frame contradicts at each place; those in a wrong colour count half.
+
+    Arguments as those of ``scan``, of one turn: ``points`` (N, 3), ``facing`` (N,), ``chroma`` (N, 2).
+    """
+    out = np.zeros(places.shape[0])
+    for k in range(places.shape[0]):
+        out[k] = _counts(points, facing, chroma, places[k], depth, seen, cam, tolerance_m)[1]
+    return out
+
+
+@njit(nogil=True, cache=True)
+def _counts(
     points: Array, facing: Array, chroma: Array, place: Array, depth: Array, seen: Array, cam: Array,
     tolerance_m: float,
-) -> float:  # fmt: skip
+) -> tuple[float, float, float]:  # fmt: skip
+    """How many points agree, contradict, and are behind something else or out of view."""
     height, width = depth.shape
     good, wrong, hidden = 0.0, 0.0, 0.0
     for i in range(points.shape[0]):
@@ -67,4 +84,4 @@ def _agreement(
             alike = 1.0 / (1.0 + off / (_CHROMA * _CHROMA))
             good += alike
             wrong += _OTHER_COLOUR * (1.0 - alike)
-    return good / (good + wrong + _HIDDEN_WEIGHT * hidden + _FEWEST)
+    return good, wrong, hidden

@@ -6,11 +6,12 @@ import numpy as np
 
 from estimators.geometric.alternatives import afresh, best_start, other_face, turned
 from estimators.geometric.declared import without_free
-from estimators.geometric.doubt import half_hidden, in_doubt, looked_about, seen
+from estimators.geometric.doubt import half_hidden, looked_about, seen, unsure
 from estimators.geometric.elsewhere import Search, elsewhere
 from estimators.geometric.ends import other_end
 from estimators.geometric.fit import Fit, fit
 from estimators.geometric.given import with_offset
+from estimators.geometric.hidden import hidden_at
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import gap_s, predict, velocity
@@ -79,12 +80,13 @@ def _followed(
     predicted = predict(before, memory, seconds) if model.parts.prediction else before
     found, score = best_start(model, memory, before, predicted, images, renderer)
     jumped = False
-    if model.parts.restarts and in_doubt(memory, before, found, score, seconds):
+    if model.parts.restarts and unsure(memory, before, found, score, seconds):
         search = Search.of(model, memory, images, renderer)
-        found, score, jumped = looked_about(search, before, predicted, found, seconds)
+        found, score, jumped = looked_about(search, before, predicted, found, score, seconds)
     memory = _scene(model, memory, found.placement if found else predicted, score, images)
     if found is None or not seen(found, score):
-        return _unseen(memory, predicted.pose(model.center_m))
+        search = Search.of(model, memory, images, renderer)
+        return _unseen(memory, hidden_at(search, predicted, seconds).pose(model.center_m))
     turn, shift = velocity(memory, before, found.placement, seconds, trust=min(1.0, score / TRUSTED))
     turn = without_free(turn, found.placement.R, model.free)
     moved = replace(memory, turn_rad_s=turn, shift_m_s=shift)  # what sets a wrong pose right below is no motion
@@ -143,13 +145,13 @@ def _way(model: ObjectModel, memory: Memory, found: Fit, seconds: float) -> Arra
     return (found.placement.t - memory.rotation @ model.center_m - memory.translation_m) / (frames * seconds)
 
 
-def _unseen(memory: Memory, predicted: Pose) -> Estimate:
+def _unseen(memory: Memory, supposed: Pose) -> Estimate:
     """A frame in which nothing of the object is to be seen: it goes on as it went, slower and slower, with score 0."""
     turn, shift = _UNSEEN_DECAY * memory.turn_rad_s, _UNSEEN_DECAY * memory.shift_m_s
     memory = replace(memory, bad=memory.bad + 1, turn_rad_s=turn, shift_m_s=shift)
     if memory.bad >= LOST_AFTER:
         return _lost(replace(memory, tries=0))
-    return Estimate(predicted, 0.0, State.TRACKED, memory=memory.pack())
+    return Estimate(supposed, 0.0, State.TRACKED, memory=memory.pack())
 
 
 def _lost(memory: Memory) -> Estimate:

@@ -19,7 +19,7 @@ from estimators.geometric.picture_search import PictureSearch
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.register import register
-from estimators.geometric.relocate import relocate
+from estimators.geometric.relocate import contradictions, relocate
 from estimators.geometric.scene import NOTHING, learned
 from estimators.geometric.surface import Axis
 from estimators.geometric.sweep import make_wheel, sweep
@@ -44,6 +44,7 @@ def warm_up(renderer: Renderer) -> None:
         find_outline(look, here, images)
     register(model, (frame.masks or {})["box"], images, renderer)
     relocate(model, Memory(), here, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)
+    contradictions(model, Memory(), here.R, here.t[None], images, None, 0.01)
     learned(NOTHING, images, here, model.mesh.diameter_m)
     # an axis and a handle are said to be there, so that turns are swept
     sweep(
