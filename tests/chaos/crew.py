@@ -12,6 +12,15 @@ _TAIL_BYTES = 1500
 _LEAVE_S = 30.0
 
 
+def of_librdkafka(reason: str) -> bool:
+    """Whether a process was ended by librdkafka's issue 5280, open in 2.16.
+
+    Where a broker that was killed answers that a partition has no leader, it takes memory that was never written for
+    partitions and leaders, says that it does not know them, and may read far outside of what is its own.
+    """
+    return f"ended with {-signal.SIGSEGV}:" in reason and "not found in cache" in reason
+
+
 class Member:
     """One process.
 

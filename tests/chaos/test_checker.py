@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.checker import KINDS, Expected, check, spans
+from tests.chaos.crew import of_librdkafka
 from tests.chaos.log import Event, Log, ObjectRow, Row, Sent, TrackRecord
 
 FRAMES = 6
@@ -211,3 +212,10 @@ def test_a_frame_that_cannot_be_read_must_have_no_answer() -> None:
 def test_numbers_are_told_as_spans() -> None:
     assert spans([9, 3, 4, 5, 7]) == "3-5, 7, 9"
     assert spans([]) == ""
+
+
+def test_an_end_that_nobody_struck_is_librdkafkas_only_with_its_signal_and_its_words() -> None:
+    words = "METADATAUPDATE|rdkafka#consumer-4| [thrd:main]: Partition poses(m85y4)[0]: new leader63 not found in cache"
+    assert of_librdkafka(f"sink ended with -11: {words}")
+    assert not of_librdkafka(f"sink ended with -9: {words}")
+    assert not of_librdkafka("sink ended with -11: Segmentation fault")

@@ -57,6 +57,7 @@ class Verdict:
         faults: What struck.
         figures: What was counted and measured.
         died: Processes that ended though nobody struck them, with the end of their log.
+        crashed: The same, of those that librdkafka ended by its issue 5280, see ``of_librdkafka``.
         anomalies: What the checker found, by job.
     """
 
@@ -66,6 +67,7 @@ class Verdict:
     faults: list[Struck] = field(default_factory=list[Struck])
     figures: dict[str, object] = field(default_factory=dict[str, object])
     died: list[str] = field(default_factory=list[str])
+    crashed: list[str] = field(default_factory=list[str])
     anomalies: dict[str, list[Anomaly]] = field(default_factory=dict[str, list[Anomaly]])
     _began_s: float = field(default_factory=time.monotonic)
 

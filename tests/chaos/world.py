@@ -18,7 +18,7 @@ from schemas.topics import dlq_topic, frames_topic, specs
 from tests.chaos.chain import uninterrupted
 from tests.chaos.chaos_camera import OBJECTS
 from tests.chaos.checker import Anomaly, Expected, check
-from tests.chaos.crew import ROOT, Member
+from tests.chaos.crew import ROOT, Member, of_librdkafka
 from tests.chaos.log import Log
 from tests.chaos.reading import PARTITIONS, Topics, count_rows, read_tables
 from tests.chaos.servers import Servers
@@ -116,7 +116,7 @@ class World:
         """Start again what ended."""
         for member in self._members:
             if reason := member.again():
-                self.verdict.died.append(reason)
+                (self.verdict.crashed if of_librdkafka(reason) else self.verdict.died).append(reason)
 
     def seen(self, job: Job) -> Log:
         """What readers have seen of a job so far."""
