@@ -12,7 +12,7 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.register_by_picture import register_by_picture
 from estimators.geometric.resemblance import in_crop, resemblance
-from estimators.geometric.sweep import STEPS, about, end_for_end, sweep
+from estimators.geometric.sweep import about
 from estimators.geometric.tint import LOGS, alike
 from estimators.rendering import Renderer
 from schemas.arrays import Array, checked
@@ -23,7 +23,7 @@ _SHAPES = 6
 _CLASSES = 3
 _FINALISTS = 2
 _RIVAL_SHARE = 0.8  # of the best rank
-_TURNS_FITTED, _TURNS_SWEPT = 6, 3
+_TURNS_FITTED = 6
 _BETWEEN_RAD = np.radians([-10.0, 0.0, 10.0])
 _SAME_COSINE = np.cos(np.radians(15.0))
 _APART_COSINE = np.cos(np.radians(25.0))
@@ -107,10 +107,7 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
     for shape in shapes[:_CLASSES]:
         if shape.shape < _KEPT_SHARE * shapes[0].shape:
             break
-        likely = _likely_turns(model, shape.fit.placement, mask, images)
-        if shape is shapes[0]:
-            likely += _swept_turns(model, shape.fit.placement, images)
-        for turned in likely:
+        for turned in _likely_turns(model, shape.fit.placement, mask, images):
             candidate = _candidate(model, turned, mask, images, renderer)
             if candidate is not None:
                 found.append(candidate)
@@ -131,20 +128,6 @@ def _likely_turns(model: ObjectModel, placement: Placement, mask: Array, images:
     surface = model.surface
     ranks = alike(surface.points, surface.normals, surface.tints, R, t, masked, images.cam, images.level(1), LOGS)
     return _apart(turned, ranks)
-
-
-def _swept_turns(model: ObjectModel, placement: Placement, images: FrameImages) -> list[Placement]:
-    """Turns about the axis of near-symmetry, at either end, at which the frame shows best what is not of revolution.
-
-    Few of a mug's turns leave its shape as it is, and the right one may be among none of the first guesses.
-    """
-    wheel = model.wheel
-    if wheel is None:
-        return []
-    ends = [placement, end_for_end(wheel, placement)] if len(wheel.odd) else [placement]
-    angles_rad = 2 * np.pi * np.arange(STEPS) / STEPS
-    turned = [end.after(*about(wheel.axis, angle_rad)) for end in ends for angle_rad in angles_rad]
-    return _apart(turned, np.concatenate([sweep(wheel, end, images) for end in ends]))[:_TURNS_SWEPT]
 
 
 def _apart(turned: list[Placement], ranks: Array) -> list[Placement]:

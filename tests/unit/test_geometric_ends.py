@@ -14,9 +14,8 @@ from estimators.geometric.model import ObjectModel, make_model
 from estimators.geometric.parts import Parts
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from estimators.geometric.register import _swept_turns
 from estimators.geometric.score import score_of
-from estimators.geometric.sweep import about, end_for_end, turned_over
+from estimators.geometric.sweep import end_for_end, turned_over
 from estimators.mesh import Mesh
 from estimators.rendering import CpuRenderer
 from schemas import Camera, Frame, JobObject
@@ -98,16 +97,6 @@ def test_the_right_end_stays_and_is_seldom_looked_at_once_that_is_settled(scene:
         _, memory = looked(scene, right, memory, 1)
         gathered.append(memory.over)
     assert np.count_nonzero(np.diff(gathered)) == 2  # every eighth frame
-
-
-def test_whichever_way_a_mug_was_first_taken_to_be_registration_tries_the_right_turn_too(scene: Scene) -> None:
-    wheel = scene.model.wheel
-    assert wheel is not None
-    for angle_rad in np.radians([30, 95, 180, 260]):
-        for first in (scene.truth, scene.over(scene.truth)):
-            tried = _swept_turns(scene.model, first.after(*about(wheel.axis, angle_rad)), scene.images)
-            off_rad = [one.pose(np.zeros(3)).distance(scene.truth.pose(np.zeros(3)))[0] for one in tried]
-            assert min(off_rad) < np.radians(10), angle_rad
 
 
 def test_a_low_score_opens_the_question_again(scene: Scene) -> None:
