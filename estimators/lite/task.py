@@ -10,9 +10,10 @@ from estimators.foundationpose.symmetry import nearest_equal
 from estimators.foundationpose.training.losses import refiner_loss, refiner_targets, scorer_loss, share_right
 from estimators.foundationpose.training.numbered import numbered_scene
 from estimators.foundationpose.training.scene import Scene
-from estimators.foundationpose.training.starts import errors, refiner_starts, scorer_hypotheses, some_points
+from estimators.foundationpose.training.starts import errors, refiner_starts, some_points
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
+from estimators.lite.hypotheses import hypotheses
 from estimators.lite.network import ROT_NORMALIZER_RAD, LiteNet
 from estimators.lite.pictures import pictures
 from estimators.rendering import CpuRenderer
@@ -83,7 +84,7 @@ def _examples(scene: Scene, seed: int, count: int) -> Batch:
     mesh, symmetries = scene.mesh, scene.symmetries
     center_m = mesh.center_m
     truth = Pose.from_matrix(scene.cam_from_obj) @ Pose(np.eye(3), center_m)
-    poses = scorer_hypotheses(truth, symmetries, mesh.diameter_m, generator, count - _STARTS)
+    poses = hypotheses(truth, mesh, symmetries, generator, count - _STARTS)
     poses += refiner_starts(truth, mesh.diameter_m, generator, _STARTS)
     points_m = some_points(mesh.vertices_m) - center_m
     distances_m, angles_rad = errors(poses, truth, symmetries, points_m)

@@ -101,21 +101,23 @@ def test_a_batch_is_made_again_to_the_byte_and_holds_no_nan(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "steps", "rate", "drop"), [("refiner", 6, 3e-5, 0.3), ("scorer", 8, 1e-4, 0.5), ("lite", 40, 1e-3, 0.4)]
+    ("name", "steps", "rate", "drop"), [("refiner", 6, 3e-5, 0.3), ("scorer", 8, 1e-4, 0.3), ("lite", 40, 1e-3, 0.1)]
 )
 def test_a_batch_can_be_learned_by_heart(name: str, steps: int, rate: float, drop: float) -> None:
-    task = tasks.make(name, SMALL[name])
-    losses = learned_by_heart(task, steps, rate)
-    assert min(losses[-3:]) < drop * losses[0], losses
+    losses = learned_by_heart(tasks.make(name, SMALL[name]), steps, rate, drop)
+    assert losses[-1] < drop * losses[0], losses
 
 
-def learned_by_heart(task: Task, steps: int, rate: float) -> list[float]:
+def learned_by_heart(task: Task, steps: int, rate: float, drop: float) -> list[float]:
+    """The losses of so many steps, or of fewer where one is that much below the first: a step takes seconds."""
     task.learning_rate, task.warm_up_steps = rate, 1
     learner, batch = Learner(task, torch.device("cpu"), 0), task.batch(FIRST_TRAINING_SEED)
     losses: list[float] = []
-    for _ in range(steps):
+    while len(losses) < steps:
         loss = task.loss(learner.network, batch)
         losses.append(loss.total.item())
+        if losses[-1] < drop * losses[0]:
+            break
         learner.learn(loss.total)
     return losses
 

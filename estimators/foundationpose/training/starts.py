@@ -30,7 +30,7 @@ def refiner_starts(cam_from_obj: Pose, diameter_m: float, generator: np.random.G
         generator: All that is random.
         count: How many.
     """
-    return [_off(cam_from_obj, diameter_m, generator, 1.0, _TURN_RAD) for _ in range(count)]
+    return [off(cam_from_obj, diameter_m, generator, 1.0, _TURN_RAD) for _ in range(count)]
 
 
 def scorer_hypotheses(
@@ -48,16 +48,16 @@ def scorer_hypotheses(
         generator: All that is random.
         count: How many; at least 2.
     """
-    near = [_off(cam_from_obj, diameter_m, generator, _NEAR_SHIFT, _NEAR_RAD)]
+    near = [off(cam_from_obj, diameter_m, generator, _NEAR_SHIFT, _NEAR_RAD)]
     for _ in range(count - 1):
-        turned = cam_from_obj @ Pose(_mistaken(generator), np.zeros(3))
-        near.append(_off(turned, diameter_m, generator, _NEAR_SHIFT * generator.uniform(1, 4), 2 * _NEAR_RAD))
+        turned = cam_from_obj @ Pose(mistaken(generator), np.zeros(3))
+        near.append(off(turned, diameter_m, generator, _NEAR_SHIFT * generator.uniform(1, 4), 2 * _NEAR_RAD))
     chosen = symmetries[generator.integers(len(symmetries), size=count)]
     return [near[k] @ Pose.from_matrix(chosen[k]) for k in generator.permutation(count)]
 
 
-def _mistaken(generator: np.random.Generator) -> Array:
-    """(3, 3) obj_from_obj turn."""
+def mistaken(generator: np.random.Generator) -> Array:
+    """(3, 3) obj_from_obj turn such as registration makes by mistake; none in a quarter of the cases."""
     kind = generator.integers(4)
     if kind == 0:  # as near as the other, or only less so by what is added to all
         return np.eye(3)
@@ -69,8 +69,16 @@ def _mistaken(generator: np.random.Generator) -> Array:
     return rotation(direction(generator) * generator.uniform(np.radians(15), np.pi))
 
 
-def _off(pose: Pose, diameter_m: float, generator: np.random.Generator, shift: float, turn_rad: float) -> Pose:
-    """The pose, turned about its origin and shifted in the camera's axes."""
+def off(pose: Pose, diameter_m: float, generator: np.random.Generator, shift: float, turn_rad: float) -> Pose:
+    """The pose, turned about its origin by up to an angle and shifted in the camera's axes.
+
+    Args:
+        pose: Of the mesh about its centre.
+        diameter_m: Of the mesh.
+        generator: All that is random.
+        shift: At most, as a share of what ``refiner_starts`` shift by.
+        turn_rad: At most.
+    """
     most_m = np.minimum(_SHIFT_M, _SHIFT_DIAMETERS * diameter_m) * shift
     moved_m = pose.translation_m + generator.uniform(-most_m, most_m) * generator.uniform()
     turn = rotation(direction(generator) * turn_rad * generator.uniform())
