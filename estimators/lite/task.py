@@ -17,7 +17,7 @@ from estimators.lite.hypotheses import hypotheses
 from estimators.lite.network import ROT_NORMALIZER_RAD, LiteNet
 from estimators.lite.pictures import pictures
 from estimators.rendering import CpuRenderer
-from estimators.training.task import Batch, Loss
+from estimators.training.task import Batch, Loss, moved
 from schemas import BadJob, Camera, Frame, Pose
 
 if TYPE_CHECKING:
@@ -61,6 +61,10 @@ class LiteTask:
             _examples(numbered_scene(seed), seed, self._poses) for seed in range(first_seed, first_seed + self.scenes)
         ]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def placed(self, batch: Batch, device: torch.device) -> Batch:
+        """See ``Task``."""
+        return moved(batch, device)
 
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """Figures: ``right``, see ``share_right``; ``shift`` and ``turn_deg`` as of the refiner, of poses in reach."""

@@ -130,8 +130,9 @@ class Run:
 
     def _step(self, batch: Batch) -> tuple[Loss, float]:
         learner = self.learner
+        placed = self._placed(batch)
         with self._precision():
-            loss = self._task.loss(learner.network, self._placed(batch))
+            loss = self._task.loss(learner.network, placed)
         return loss, learner.learn(loss.total)
 
     def _keep(self, began: float) -> float:
@@ -147,7 +148,8 @@ class Run:
         """Figures of the running mean on scenes that no run trains on."""
         if not self._validation:
             count = self._plan.validation_batches
-            self._validation = [self._task.batch(validation_seed(self._task, index)) for index in range(count)]
+            seeds = [validation_seed(self._task, index) for index in range(count)]
+            self._validation = [self._placed(self._task.batch(seed)) for seed in seeds]
         losses = list(self._judged())
         figures = {"loss": float(torch.stack([loss.total for loss in losses]).mean())}
         for name in losses[0].figures:
@@ -158,7 +160,7 @@ class Run:
     def _judged(self) -> Iterator[Loss]:
         for batch in self._validation:
             with self._precision():
-                yield self._task.loss(self.learner.average, self._placed(batch))
+                yield self._task.loss(self.learner.average, batch)
 
     def _precision(self) -> torch.autocast:
         """bf16 where the device computes in it, whose range needs no scaling of the loss; else fp32."""
@@ -167,4 +169,4 @@ class Run:
         return torch.autocast(place.type, torch.bfloat16, enabled=enabled)
 
     def _placed(self, batch: Batch) -> Batch:
-        return {name: part.to(self._plan.device, non_blocking=True) for name, part in batch.items()}
+        return self._task.placed(batch, self._plan.device)

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
-Batch = dict[str, Tensor]
+Batch = dict[str, Any]
+"""Tensors by name; what a task needs to make pictures of, too, until it is placed."""
 FIRST_TRAINING_SEED = 1_000_000
 """Scenes below are for validation: no run ever trains on them."""
 
@@ -50,15 +52,24 @@ class Task(Protocol):
         ...
 
     def batch(self, first_seed: int) -> Batch:
-        """Pictures and targets of the scenes ``first_seed`` to ``first_seed + scenes - 1``, on the CPU.
+        """What the scenes ``first_seed`` to ``first_seed + scenes - 1`` give, on the CPU.
 
         A pure function of its argument: the same bytes whenever and wherever it is called.
         """
         ...
 
-    def loss(self, network: nn.Module, batch: Batch) -> Loss:
-        """The loss of a batch where the network is."""
+    def placed(self, batch: Batch, device: torch.device) -> Batch:
+        """The batch where the network is: tensors are brought there, pictures that were not made yet are made there."""
         ...
+
+    def loss(self, network: nn.Module, batch: Batch) -> Loss:
+        """The loss of a placed batch."""
+        ...
+
+
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """A batch of tensors on a device."""
+    return {name: part.to(device, non_blocking=True) for name, part in batch.items()}
 
 
 def training_seed(task: Task, run_seed: int, step: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from estimators.training.task import Batch, Loss
+from estimators.training.task import Batch, Loss, moved
 
 
 class LineTask:
@@ -27,6 +27,9 @@ class LineTask:
         seeds = range(first_seed, first_seed + self.scenes)
         x = torch.cat([torch.randn(8, 3, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
         return {"x": x, "y": x @ torch.tensor([[1.0], [-2.0], [0.5]])}
+
+    def placed(self, batch: Batch, device: torch.device) -> Batch:
+        return moved(batch, device)
 
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         off = network(batch["x"]) - batch["y"]

@@ -100,6 +100,12 @@ class Cropper:
         return groups, poses
 
 
+@lru_cache(4)
+def cropper(device: torch.device) -> Cropper:
+    """One for all batches of a process."""
+    return Cropper(device)
+
+
 def nearest_symmetric(cam_from_obj: Array, symmetries: Array, starts: Array) -> Array:
     """(N, 4, 4) float64: for each start, of the poses that look the same as the true one, the nearest by rotation.
 

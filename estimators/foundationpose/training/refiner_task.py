@@ -8,17 +8,16 @@ from torch import nn
 
 from estimators.foundationpose.config import DEFAULT_CROP_RATIO, published_settings
 from estimators.foundationpose.networks import RefineNet
-from estimators.foundationpose.training.crops import Cropper, Example, nearest_symmetric
+from estimators.foundationpose.training.crops import Example, cropper, nearest_symmetric
 from estimators.foundationpose.training.losses import refiner_loss, refiner_targets
 from estimators.foundationpose.training.numbered import numbered_scene
 from estimators.foundationpose.training.starts import refiner_starts
-from estimators.training.task import Batch, Loss
+from estimators.training.task import Batch, Loss, moved
 from schemas import Pose
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CPU = torch.device("cpu")
 CROP_RATIO = DEFAULT_CROP_RATIO
 ROT_NORMALIZER_RAD = float(np.radians(20.0))
 
@@ -47,9 +46,17 @@ class RefinerTask:
         return RefineNet()
 
     def batch(self, first_seed: int) -> Batch:
-        """``rendered`` and ``observed`` (N, 6, 160, 160), ``trans`` and ``rot`` (N, 3) as ``refiner_targets``."""
+        """``examples``, one a scene; ``starts`` (scenes, poses, 4, 4); ``trans``, ``rot`` as ``refiner_targets``."""
         parts = [self._examples(seed) for seed in range(first_seed, first_seed + self.scenes)]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        examples = [part.pop("examples") for part in parts]
+        return {"examples": examples} | {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def placed(self, batch: Batch, device: torch.device) -> Batch:
+        """``rendered`` and ``observed`` (N, 6, 160, 160) in place of examples and starts."""
+        wanted = moved({name: batch[name] for name in ("trans", "rot")}, device)
+        starts = batch["starts"].numpy()
+        rendered, observed = cropper(device).refine(batch["examples"], starts, CROP_RATIO)
+        return {"rendered": rendered, "observed": observed} | wanted
 
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """Figures: ``shift`` and ``turn_deg``, mean errors that are left, in diameters and degrees about each axis."""
@@ -65,8 +72,7 @@ class RefinerTask:
         diameter_m = example.surface.diameter_m
         poses = refiner_starts(Pose.from_matrix(example.cam_from_obj), diameter_m, generator, self._poses)
         starts = np.stack([pose.matrix() for pose in poses])
-        rendered, observed = Cropper(CPU).refine([example], starts[None], CROP_RATIO)
         true = nearest_symmetric(example.cam_from_obj, example.symmetries, starts)
         diameters_m = torch.full((len(starts),), diameter_m)
         wanted = refiner_targets(torch.tensor(starts), torch.tensor(true), diameters_m, ROT_NORMALIZER_RAD)
-        return {"rendered": rendered, "observed": observed, "trans": wanted[0], "rot": wanted[1]}
+        return {"examples": example, "starts": torch.tensor(starts[None]), "trans": wanted[0], "rot": wanted[1]}

@@ -8,11 +8,11 @@ from torch import nn
 
 from estimators.foundationpose.config import published_settings
 from estimators.foundationpose.networks import ScoreNet
-from estimators.foundationpose.training.crops import Cropper, Example
+from estimators.foundationpose.training.crops import Example, cropper
 from estimators.foundationpose.training.losses import scorer_loss, share_right
 from estimators.foundationpose.training.numbered import numbered_scene
 from estimators.foundationpose.training.starts import errors, scorer_hypotheses, some_points
-from estimators.training.task import Batch, Loss
+from estimators.training.task import Batch, Loss, moved
 from schemas import Pose
 
 if TYPE_CHECKING:
@@ -43,9 +43,16 @@ class ScorerTask:
         return ScoreNet()
 
     def batch(self, first_seed: int) -> Batch:
-        """``rendered`` and ``observed`` (N, 6, 160, 160), ``distance_m`` and ``angle_rad`` (scenes, poses)."""
+        """``examples``, one a scene; ``starts`` (scenes, poses, 4, 4); each pose's ``distance_m`` and ``angle_rad``."""
         parts = [self._examples(seed) for seed in range(first_seed, first_seed + self.scenes)]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        examples = [part.pop("examples") for part in parts]
+        return {"examples": examples} | {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def placed(self, batch: Batch, device: torch.device) -> Batch:
+        """``rendered`` and ``observed`` (N, 6, 160, 160) in place of examples and starts."""
+        known = moved({name: batch[name] for name in ("distance_m", "angle_rad")}, device)
+        rendered, observed = cropper(device).score(batch["examples"], batch["starts"].numpy(), CROP_RATIO)
+        return {"rendered": rendered, "observed": observed} | known
 
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """Figures: ``right``, see ``share_right``."""
@@ -61,11 +68,10 @@ class ScorerTask:
         surface, truth = example.surface, Pose.from_matrix(example.cam_from_obj)
         poses = scorer_hypotheses(truth, example.symmetries, surface.diameter_m, generator, self._poses)
         starts = np.stack([pose.matrix() for pose in poses])
-        rendered, observed = Cropper(torch.device("cpu")).score([example], starts[None], CROP_RATIO)
         distances_m, angles_rad = errors(poses, truth, example.symmetries, some_points(surface.vertices_m))
         return {
-            "rendered": rendered,
-            "observed": observed,
+            "examples": example,
+            "starts": torch.tensor(starts[None]),
             "distance_m": torch.tensor(distances_m[None], dtype=torch.float32),
             "angle_rad": torch.tensor(angles_rad[None], dtype=torch.float32),
         }
