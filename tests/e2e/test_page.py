@@ -119,10 +119,11 @@ def test_an_object_is_pointed_at_and_forgotten(page: tuple[Page, list[str]], pag
     shown.mouse.move(x + 0.3 * camera.width * scale, y + 0.2 * camera.height * scale)
     shown.mouse.down()
     shown.mouse.move(x + 0.7 * camera.width * scale, y + 0.8 * camera.height * scale, steps=4)
+    seq = int(shown.locator("#view").get_attribute("data-seq") or 0)
     with shown.expect_response("**/prompts") as answer:
         shown.mouse.up()
     assert answer.value.status == 202
-    wait_for_registration(page_address)
+    wait_for_registration(page_address, seq)
     shown.get_by_role("button", name="Point at it: obj_000001").click()
     shown.keyboard.press("Shift+ArrowRight")
     shown.keyboard.press("Escape")
@@ -133,13 +134,13 @@ def test_an_object_is_pointed_at_and_forgotten(page: tuple[Page, list[str]], pag
     assert problems == []
 
 
-def wait_for_registration(page_address: str) -> None:
-    """Until the job has one that is not of a run's first frame, where the mask is."""
+def wait_for_registration(page_address: str, after_seq: int) -> None:
+    """Until the job has one behind a frame."""
     job = urllib.parse.urlsplit(page_address).fragment.removeprefix("job=")
     deadline_s = time.monotonic() + 30
     while time.monotonic() < deadline_s:
         for run in json.loads(asked(page_address, f"/api/jobs/{job}"))["runs"]:
-            poses = json.loads(asked(page_address, f"/api/jobs/{job}/poses?run={run['run']}&after_seq=0"))
+            poses = json.loads(asked(page_address, f"/api/jobs/{job}/poses?run={run['run']}&after_seq={after_seq}"))
             if any(one["objects"]["obj_000001"]["state"] == "registered" for one in poses):
                 return
         time.sleep(0.3)
