@@ -44,7 +44,7 @@ demo: install
 
 test: install-dev
 	@bash deploy/setup/system.sh chromium
-	@$(BIN)/python -m pytest -n $$(( $$(nproc) + 1 )) --maxprocesses 5 --dist loadfile --no-loadscope-reorder $(TEST)
+	@$(BIN)/python -m pytest -n $$(( $$(nproc) + 1 )) --maxprocesses 5 --dist loadfile $(TEST)
 
 CHAOS ?= --minutes 30
 

@@ -23,6 +23,7 @@ from schemas import Camera, JobObject, Pose
 from schemas.codec import Codec
 from tests.chaos.reading import PARTITIONS
 
+FILMS = "cameras film"
 OBJECTS = (JobObject("cup", "cup.ply"), JobObject("lid", "lid.ply"))
 
 
@@ -73,6 +74,7 @@ def main() -> None:
             raise
 
     with stop_on_signals() as stop:
+        print(FILMS, flush=True)  # noqa: T201 - told to end before this it would just be killed
         threads = [threading.Thread(target=play, args=(name, stop)) for name in names]
         for thread in threads:
             thread.start()

@@ -44,6 +44,7 @@ class Member:
     def _started(self) -> "subprocess.Popen[bytes]":
         self._struck = self._asleep = False
         self.starts += 1
+        self._log_from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             return subprocess.Popen(self._command, env=self._environment, stdout=log, stderr=log)
 
@@ -86,6 +87,10 @@ class Member:
         reason = "" if self._struck else f"{self.name} ended with {self.process.returncode}: {self.tail()}"
         self.process = self._started()
         return reason
+
+    def said(self, words: str) -> bool:
+        """Whether it has, since it was started last."""
+        return words.encode() in self.log.read_bytes()[self._log_from :]
 
     def tail(self) -> str:
         """The end of its log."""

@@ -16,7 +16,7 @@ from schemas import Job, Mode
 from schemas.codec import Codec
 from schemas.topics import dlq_topic, frames_topic, specs
 from tests.chaos.chain import uninterrupted
-from tests.chaos.chaos_camera import OBJECTS
+from tests.chaos.chaos_camera import FILMS, OBJECTS
 from tests.chaos.checker import Anomaly, Expected, check
 from tests.chaos.crew import ROOT, Member, of_librdkafka
 from tests.chaos.log import Log
@@ -153,10 +153,12 @@ class World:
 
     def stop_cameras(self) -> dict[str, int]:
         """End them; how many frames each job has by its producer's word."""
-        assert self.camera
-        assert self.camera.leave() == 0, self.camera.tail()
-        self._members.remove(self.camera)
-        return json.loads(self.camera.log.read_text().splitlines()[-1])
+        camera = self.camera
+        assert camera
+        self.until(lambda: camera.said(FILMS), "cameras that can be told to end")  # one may have been killed just now
+        assert camera.leave() == 0, camera.tail()
+        self._members.remove(camera)
+        return json.loads(camera.log.read_text().splitlines()[-1])
 
     def settle(self, frames: dict[str, int] | None = None, refused: int = 0) -> None:
         """Wait until every frame is answered and stored, or for a time.
