@@ -17,13 +17,12 @@ import pytest
 import trimesh
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
-from sqlalchemy import create_engine, text
-from sqlalchemy.engine import make_url
 
 from estimators.mesh import load_object
 from posestream.stack import Addresses
 from producers.sources.open import open_source
 from tests.e2e.canvas import frame_corner, iou, shown_on, silhouette
+from tests.integration.databases import new_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.e2e]
 
@@ -79,14 +78,8 @@ def until(holds: Callable[[], Any], what: str, limit_s: float = 30.0) -> Any:
 
 @pytest.fixture(scope="module")
 def database(stack: Addresses) -> Iterator[str]:
-    name = f"operator_{uuid.uuid4().hex[:8]}"
-    admin = create_engine(stack.database, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(stack.database).set(database=name).render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
+    with new_database(stack, "operator") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
