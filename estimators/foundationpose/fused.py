@@ -35,6 +35,14 @@ def packed(rendered: Tensor, observed: Tensor, dtype: torch.dtype) -> Tensor:
     return nn.functional.pad(rows, (0, 0, RIM_BEFORE, RIM_AFTER, RIM_BEFORE, RIM_AFTER))
 
 
+def unpacked(pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Undo ``packed``: rendered and observed (N, 6, 160, 160), in memory channels last, of (2 N, *``PACKED``)."""
+    cells = pairs[:, RIM_BEFORE:-RIM_AFTER, RIM_BEFORE:-RIM_AFTER].unflatten(3, (CELL_PX, CELL_PX, CHANNELS))
+    rows = cells.permute(0, 1, 3, 2, 4, 5).reshape(len(pairs), INPUT_PX, INPUT_PX, CHANNELS)
+    rendered, observed = rows.permute(0, 3, 1, 2).chunk(2)
+    return rendered, observed
+
+
 class _Trunk:
     """From packed pairs to tokens.
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from estimators.training import checkpoints, tasks
 from estimators.weights.checkpoint import load_strictly
@@ -11,6 +12,16 @@ from schemas import BadJob
 
 _CONFIG = "config.yml"
 _MEAN = "module."  # before the names of the running mean's numbers
+
+
+def averaged(checkpoint: Path) -> dict[str, Tensor]:
+    """The running mean of a network's numbers in a checkpoint, by their names.
+
+    Raises:
+        BadJob: A damaged one.
+    """
+    kept = checkpoints.read(checkpoint)["average"]
+    return {name.removeprefix(_MEAN): part for name, part in kept.items() if name.startswith(_MEAN)}
 
 
 def export(run: Path, target: Path, *, half: bool = False) -> Path:
@@ -33,8 +44,7 @@ def export(run: Path, target: Path, *, half: bool = False) -> Path:
     checkpoint = checkpoints.newest(run)
     origin = checkpoints.origin_of(checkpoint)
     task = tasks.make(origin.task, origin.settings)
-    averaged = checkpoints.read(checkpoint)["average"]
-    state = {name.removeprefix(_MEAN): part for name, part in averaged.items() if name.startswith(_MEAN)}
+    state = averaged(checkpoint)
     load_strictly(task.network(), state, str(checkpoint))
     if half:
         state = {name: part.half() if part.is_floating_point() else part for name, part in state.items()}

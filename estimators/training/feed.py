@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+import cv2
 import torch
 from torch.utils.data import DataLoader, Dataset
 
@@ -39,8 +40,14 @@ def batches(task: Task, run_seed: int, first_step: int, processes: int, *, pinne
         num_workers=processes,
         generator=torch.Generator(),  # or it would draw from the one that the network's dropout draws from
         pin_memory=pinned,
+        worker_init_fn=_alone,
         prefetch_factor=_AHEAD if processes else None,
         # a fork of a process with threads in it, as torch's and CUDA's, may hang
         multiprocessing_context="forkserver" if processes else None,
     )
     return iter(loader)
+
+
+def _alone(_number: int) -> None:
+    """A process has a core to itself, as torch sees to for its own threads."""
+    cv2.setNumThreads(1)

@@ -20,6 +20,7 @@ from schemas import PosestreamError
 SAVED_EVERY_S = 120.0
 """A machine that is taken away costs so much work at most."""
 _MOST_BAD_STEPS = 20
+_COLDEST = 0.1
 
 
 class TrainingFailed(PosestreamError):
@@ -33,6 +34,8 @@ class Plan:
     Attributes:
         minutes: Of this call, validation and saving included; above 0.
         device: Where it learns.
+        cool_down_minutes: At the end, over which the rate falls to a tenth; for the last call of a run, since what
+            it had learned by then is less sharp otherwise.
         processes: That make batches; 0 for this one.
         validation_batches: Of the validation set.
         clock: Seconds.
@@ -40,9 +43,15 @@ class Plan:
 
     minutes: float
     device: torch.device
+    cool_down_minutes: float = 0.0
     processes: int = 0
     validation_batches: int = 8
     clock: Callable[[], float] = time.monotonic
+
+    def cooled(self, spent_s: float) -> float:
+        """What of the rate is left after so long."""
+        left = max(0.0, 60 * self.minutes - spent_s) / max(1e-9, 60 * self.cool_down_minutes)
+        return max(_COLDEST, min(1.0, left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +95,8 @@ class Run:
         if checkpoint is not None:
             self.learner.go_on_from(checkpoints.read(checkpoint))
         self._validation: list[Batch] = []
+        self._began = self._cost_s = 0.0  # of this call; of validating and saving
+        self._bad = 0  # steps in a row without a finite loss
         self._log = Log(folder / "log.jsonl")
 
     def train(self, on_step: Callable[[Moment], None], stop: Callable[[], bool] = lambda: False) -> dict[str, float]:
@@ -100,62 +111,96 @@ class Run:
 
         Raises:
             TrainingFailed: The loss is no number any more.
+            Whatever else goes wrong, the state is kept first.
         """
-        clock, plan = self._plan.clock, self._plan
-        began = saved = clock()
+        plan = self._plan
+        self._began = plan.clock()
         self.folder.mkdir(parents=True, exist_ok=True)
         feed = batches(self._task, self._seed, self.learner.step, plan.processes, pinned=plan.device.type == "cuda")
-        self._validate(began)
-        cost_s, pairs, bad = clock() - began, 0, 0
-        deadline = began + 60 * plan.minutes
-        while True:
-            waiting = clock()
-            batch = next(feed)
-            waited_s = clock() - waiting
-            loss, length = self._step(batch)
-            bad = 0 if math.isfinite(length) else bad + 1
-            if bad == _MOST_BAD_STEPS:
-                msg = f"step {self.learner.step}: expected a finite loss, got none in {bad} steps in a row"
-                raise TrainingFailed(msg)
-            pairs += loss.pairs
-            moment = Moment(self.learner.step, loss.total.item(), clock() - began, pairs / max(1e-9, clock() - began))
-            self._log.step(moment, loss, self.learner.rate, length, waited_s)
-            on_step(moment)
-            if stop() or clock() + cost_s > deadline:
-                break
-            if clock() - saved > SAVED_EVERY_S:
-                saved = self._keep(began)
-        self._keep(began)
+        self._cost_s = self._validated()
+        try:
+            self._learn(feed, on_step, stop)
+        except TrainingFailed:
+            raise  # nothing of a run without a finite loss is worth keeping
+        except Exception:  # of the data, say: what was learned is not lost with it
+            self._save()
+            raise
+        self._keep()
         return self._figures
 
-    def _step(self, batch: Batch) -> tuple[Loss, float]:
-        learner = self.learner
-        placed = self._placed(batch)
-        with self._precision():
-            loss = self._task.loss(learner.network, placed)
-        return loss, learner.learn(loss.total)
+    def _learn(self, feed: Iterator[Batch], on_step: Callable[[Moment], None], stop: Callable[[], bool]) -> None:
+        clock, plan, pairs = self._plan.clock, self._plan, 0
+        batch, waited_s = self._next(feed)
+        now = saved = clock()
+        while True:
+            loss, length, upcoming = self._stepped(batch, feed)
+            pairs += loss.pairs
+            now, before = clock(), now
+            moment = self._logged(loss, length, waited_s, now - self._began, pairs)
+            on_step(moment)
+            self.learner.cooling = plan.cooled(moment.spent_s)
+            if stop() or moment.spent_s + (now - before) + self._cost_s > 60 * plan.minutes:
+                return
+            if now - saved > SAVED_EVERY_S:
+                self._keep()
+                saved, now = now, clock()
+                self._cost_s = now - saved
+            batch, waited_s = upcoming
 
-    def _keep(self, began: float) -> float:
-        """Validate and save; the time afterwards."""
-        self._validate(began)
+    def _logged(self, loss: Loss, length: float, waited_s: float, spent_s: float, pairs: int) -> Moment:
+        moment = Moment(self.learner.step, loss.total.item(), spent_s, pairs / max(1e-9, spent_s))
+        self._log.step(moment, loss, self.learner.rate, length, waited_s)
+        return moment
+
+    def _stepped(self, batch: Batch, feed: Iterator[Batch]) -> tuple[Loss, float, tuple[Batch, float]]:
+        """Learn from a batch; its loss, the gradient's length, and the next batch, fetched while a GPU works."""
+        learner = self.learner
+        with self._precision():
+            loss = self._task.loss(learner.network, batch)
+        learner.descend(loss.total)
+        upcoming = self._next(feed)
+        length = learner.learn()
+        self._bad = 0 if math.isfinite(length) else self._bad + 1
+        if self._bad == _MOST_BAD_STEPS:
+            msg = f"step {learner.step}: expected a finite loss, got none in {self._bad} steps in a row"
+            raise TrainingFailed(msg)
+        return loss, length, upcoming
+
+    def _next(self, feed: Iterator[Batch]) -> tuple[Batch, float]:
+        """A batch where the network is, and how long it was waited for."""
+        waiting = self._plan.clock()
+        batch = next(feed)
+        waited_s = self._plan.clock() - waiting
+        return self._placed(batch), waited_s
+
+    def _keep(self) -> None:
+        """Validate and save."""
+        self._validate()
+        self._save()
+
+    def _save(self) -> None:
         learner = self.learner
         origin = Origin(self._task.name, dict(self._task.settings), self._seed, learner.step)
         checkpoints.save(self.folder, origin, learner.state())
-        return self._plan.clock()
+
+    def _validated(self) -> float:
+        """Make the validation set and look at it; how long the second takes."""
+        count = self._plan.validation_batches
+        seeds = [validation_seed(self._task, index) for index in range(count)]
+        self._validation = [self._placed(self._task.batch(seed)) for seed in seeds]
+        started = self._plan.clock()
+        self._validate()
+        return self._plan.clock() - started
 
     @torch.no_grad()
-    def _validate(self, began: float) -> None:
+    def _validate(self) -> None:
         """Figures of the running mean on scenes that no run trains on."""
-        if not self._validation:
-            count = self._plan.validation_batches
-            seeds = [validation_seed(self._task, index) for index in range(count)]
-            self._validation = [self._placed(self._task.batch(seed)) for seed in seeds]
         losses = list(self._judged())
         figures = {"loss": float(torch.stack([loss.total for loss in losses]).mean())}
         for name in losses[0].figures:
             figures[name] = float(torch.stack([loss.figures[name] for loss in losses]).mean())
         self._figures = figures
-        self._log.validation(self.learner.step, self._plan.clock() - began, figures)
+        self._log.validation(self.learner.step, self._plan.clock() - self._began, figures)
 
     def _judged(self) -> Iterator[Loss]:
         for batch in self._validation:

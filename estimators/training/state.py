@@ -1,11 +1,12 @@
 """Everything that a run goes on from: numbers of the network, of the optimiser, and of every generator."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from estimators.training.task import Task
 
@@ -26,6 +27,7 @@ class Learner:
         task: What is learned.
         network: In training mode.
         step: Steps taken.
+        cooling: The rate is multiplied by this.
 
     Args:
         task: See above.
@@ -36,10 +38,16 @@ class Learner:
     def __init__(self, task: Task, device: torch.device, seed: int) -> None:
         torch.manual_seed(seed)
         self.task, self._device = task, device
+        on_cuda = device.type == "cuda"
         self.network = task.network().to(device).train()
-        self._averaged = AveragedModel(self.network, multi_avg_fn=_near, use_buffers=True).eval()
-        self._optimiser = torch.optim.AdamW(self.network.parameters(), task.learning_rate, weight_decay=_WEIGHT_DECAY)
-        self.step = 0
+        if on_cuda:
+            torch.backends.cudnn.benchmark = True  # batches are of one size: it pays to try which algorithm is fastest
+            self.network = self.network.to(memory_format=torch.channels_last)  # what its matrix units take as it is
+        self._averaged = AveragedModel(self.network, multi_avg_fn=self._near, use_buffers=True).eval()
+        self._optimiser = torch.optim.AdamW(
+            self.network.parameters(), task.learning_rate, weight_decay=_WEIGHT_DECAY, fused=on_cuda
+        )
+        self.step, self.cooling = 0, 1.0
 
     @property
     def average(self) -> nn.Module:
@@ -50,10 +58,15 @@ class Learner:
     def rate(self) -> float:
         """The learning rate of the next step."""
         rising = min(1.0, (self.step + 1) / self.task.warm_up_steps)
-        return self.task.learning_rate * rising * min(1.0, (_STEADY_STEPS / (self.step + 1)) ** 0.5)
+        return self.cooling * self.task.learning_rate * rising * min(1.0, (_STEADY_STEPS / (self.step + 1)) ** 0.5)
 
-    def learn(self, loss: torch.Tensor) -> float:
-        """One step down a loss.
+    def descend(self, loss: Tensor) -> None:
+        """Work out the gradient of a loss; nothing waits for the device."""
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+
+    def learn(self) -> float:
+        """One step down the loss that was given last.
 
         Returns:
             The length of the gradient before it was cut to ``_LARGEST_GRADIENT``; not finite where the loss was not,
@@ -61,14 +74,17 @@ class Learner:
         """
         for group in self._optimiser.param_groups:
             group["lr"] = self.rate
-        self._optimiser.zero_grad(set_to_none=True)
-        loss.backward()
         length = float(nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_GRADIENT))
-        if length == length and length != float("inf"):
+        if math.isfinite(length):
             self._optimiser.step()
             self._averaged.update_parameters(self.network)
         self.step += 1
         return length
+
+    def begin_with(self, numbers: Mapping[str, Tensor]) -> None:
+        """Put numbers, named as in the network's state, in place of those that were drawn."""
+        self.network.load_state_dict(dict(numbers), strict=False)
+        self.average.load_state_dict(dict(numbers), strict=False)
 
     def state(self) -> dict[str, Any]:
         """All of it, on whatever device it is."""
@@ -91,13 +107,12 @@ class Learner:
         if self._device.type == "cuda" and state["cuda_generator"] is not None:
             torch.cuda.set_rng_state(state["cuda_generator"], self._device)
 
-
-@torch.no_grad()
-def _near(means: Sequence[Tensor], numbers: Sequence[Tensor], updates: Tensor | int) -> None:
-    """Take means nearer to the newest numbers, by as much as these are to count; counts are taken over."""
-    kept = min(_KEPT_SHARE, (1 + float(updates)) / (10 + float(updates)))
-    for mean, number in zip(means, numbers, strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(number, 1 - kept)
+    @torch.no_grad()
+    def _near(self, means: Any, numbers: Any, _updates: object) -> None:  # noqa: ANN401 - lists of tensors of one type
+        """Take means nearer to the newest numbers, by as much as these are to count; counts are taken over."""
+        kept = min(_KEPT_SHARE, (1 + self.step) / (10 + self.step))  # the step, since to read a count waits for it
+        if means[0].is_floating_point():
+            get_ema_multi_avg_fn(kept)(means, numbers, self.step)
         else:
-            mean.copy_(number)
+            for mean, number in zip(means, numbers, strict=True):
+                mean.copy_(number)

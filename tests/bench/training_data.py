@@ -19,8 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from estimators.foundationpose.networks import RefineNet
-from estimators.foundationpose.training.crops import Cropper, Example, make_example
+from estimators.foundationpose.training.crops import Cropper
+from estimators.foundationpose.training.example import Example, make_example
 from estimators.foundationpose.training.objects import thing
+from estimators.foundationpose.training.shipment import Shipment
 
 POSES = 16  # of each scene
 
@@ -66,15 +68,20 @@ def rows(device: torch.device, scenes: int) -> list[tuple[str, float, int]]:
     made.append(("things", seconds(lambda: thing(next(number)), scenes, time.process_time), 4 * POSES))
     made.append(("scenes, depth filtered", seconds(lambda: make_example(next(seed)), scenes, time.process_time), POSES))
     cropper, example = Cropper(device), make_example(0)
+    shipment = Shipment.of([example])
     poses = starts(example, POSES)[None]
 
     def crops(make: Callable[..., tuple[torch.Tensor, torch.Tensor]], ratio: float) -> None:
-        make([example], poses, ratio)
+        make(shipment, poses, ratio)
         if device.type == "cuda":
             torch.cuda.synchronize()
 
+    def half_drawn(shipment: Shipment, poses: np.ndarray, ratio: float) -> tuple[torch.Tensor, torch.Tensor]:
+        return cropper.refine_overdrawn(shipment, poses, poses[:, POSES // 2 :], ratio, seed=0)
+
     made += [
         ("crops, refiner", seconds(lambda: crops(cropper.refine, 1.2), 4, clock) / POSES, 1),
+        ("crops, half drawn over", seconds(lambda: crops(half_drawn, 1.2), 4, clock) / POSES, 1),
         ("crops, scorer", seconds(lambda: crops(cropper.score, 1.1), 4, clock) / POSES, 1),
     ]
     batch, repeats = (64, 20) if device.type == "cuda" else (2, 1)

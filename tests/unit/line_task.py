@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from estimators.training.task import Batch, Loss, moved
+from estimators.training.task import Batch, Loss, moved, training_seed
 
 
 class LineTask:
@@ -44,3 +44,15 @@ class BrokenTask(LineTask):
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         good = super().loss(network, batch)
         return Loss(good.total * float("nan"), good.figures, good.pairs)
+
+
+class EndingTask(LineTask):
+    """Its seventh batch of training cannot be made."""
+
+    name = "ending"
+
+    def batch(self, first_seed: int) -> Batch:
+        if first_seed == training_seed(self, 5, 6):
+            msg = "no more"
+            raise OSError(msg)
+        return super().batch(first_seed)

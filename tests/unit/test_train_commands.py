@@ -6,10 +6,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from estimators.foundationpose.training.scorer_task import trunk_of
 from estimators.foundationpose.weights import load_weights
 from estimators.training import checkpoints
 from estimators.training.checkpoints import Origin
-from estimators.training.export import export
+from estimators.training.export import averaged, export
 from estimators.training.state import Learner
 from estimators.training.tasks import make
 from estimators.weights.place import chosen_folder, kept_folders
@@ -52,6 +53,26 @@ def test_arguments_that_cannot_be_are_refused(tmp_path: Path) -> None:
     assert "a run keeps its own" in said("train", "lite", "--minutes", "1", "--resume", str(tmp_path), "--seed", "4")
     assert "expected one of lite, refiner, scorer, got 'gen6d'" in said("train", "gen6d", "--minutes", "1")
     assert "got no such folder" in said("train", "lite", "--minutes", "1", "--resume", str(tmp_path / "none"))
+
+
+def test_a_trunk_is_a_refiners_and_for_a_new_scorer(runs: Path, tmp_path: Path) -> None:
+    refiner, scorer = str(runs / "refiner"), str(runs / "scorer")
+    assert "expected a new run of the scorer, got lite" in said("train", "lite", "--minutes", "1", "--trunk", refiner)
+    both = said("train", "scorer", "--minutes", "1", "--resume", scorer, "--trunk", refiner)
+    assert "expected a new run of the scorer, got one to go on with" in both
+    other = said("train", "scorer", "--minutes", "1", "--to", str(tmp_path / "new"), "--trunk", scorer)
+    assert "expected one of refiner, got one of scorer" in other
+
+
+def test_a_scorer_begins_with_the_refiners_picture_encoders(runs: Path) -> None:
+    refiner = averaged(checkpoints.newest(runs / "refiner"))
+    learner = Learner(make("scorer", {}), torch.device("cpu"), 0)
+    own = {name: part.clone() for name, part in learner.network.state_dict().items()}
+    learner.begin_with(trunk_of(refiner))
+    for network in (learner.network, learner.average):
+        for name, part in network.state_dict().items():
+            theirs = name.replace("encoderA", "encodeA")
+            assert torch.equal(part, refiner[theirs] if name.startswith("encoderA") else own[name]), name
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA")

@@ -125,7 +125,8 @@ def learned_by_heart(task: Task, steps: int, rate: float, drop: float) -> list[f
         losses.append(loss.total.item())
         if losses[-1] < drop * losses[0]:
             break
-        learner.learn(loss.total)
+        learner.descend(loss.total)
+        learner.learn()
     return losses
 
 

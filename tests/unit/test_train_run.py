@@ -10,9 +10,10 @@ import torch
 from estimators.training import checkpoints, pieces, tasks
 from estimators.training.feed import batches
 from estimators.training.run import Moment, Plan, Run, TrainingFailed
+from estimators.training.state import Learner
 from estimators.training.task import FIRST_TRAINING_SEED, training_seed, validation_seed
 from schemas import BadJob
-from tests.unit.line_task import BrokenTask, LineTask
+from tests.unit.line_task import BrokenTask, EndingTask, LineTask
 
 CPU = torch.device("cpu")
 
@@ -68,6 +69,26 @@ def test_a_loss_that_is_no_number_stops_the_run_and_leaves_its_checkpoint(tmp_pa
     with pytest.raises(TrainingFailed, match="step 23: expected a finite loss, got none in 20 steps in a row"):
         run.train(lambda _: None)
     assert checkpoints.origin_of(checkpoints.newest(tmp_path)).step == 3
+
+
+def test_what_was_learned_is_kept_when_the_data_end_in_an_error(tmp_path: Path) -> None:
+    run = Run(EndingTask(), tmp_path, 5, Plan(10.0, CPU, validation_batches=1))
+    with pytest.raises(OSError, match="no more"):
+        run.train(lambda _: None)
+    assert checkpoints.origin_of(checkpoints.newest(tmp_path)).step == 5  # the seventh is fetched during the sixth
+
+
+def test_at_the_end_the_rate_falls_to_a_tenth_where_that_is_asked_for() -> None:
+    plan = Plan(10.0, CPU, cool_down_minutes=2.0)
+    assert [plan.cooled(60.0 * minute) for minute in (0, 8, 9, 9.9, 10, 11)] == pytest.approx(
+        [1, 1, 0.5, 0.1, 0.1, 0.1]
+    )
+    assert Plan(10.0, CPU).cooled(599.0) == 1.0
+    learner = Learner(LineTask(), CPU, 0)
+    learner.step = 10
+    before = learner.rate
+    learner.cooling = 0.5
+    assert learner.rate == pytest.approx(before / 2)
 
 
 def test_batches_are_the_same_from_other_processes() -> None:

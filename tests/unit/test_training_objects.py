@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from estimators.foundationpose.training.objects import solids
 from estimators.foundationpose.training.objects.labels import label
 from estimators.foundationpose.training.objects.patterns import PATTERNS
 from estimators.foundationpose.training.objects.shapes import FAMILIES, LARGEST_M, SMALLEST_M, make_shape
@@ -110,3 +111,11 @@ def test_an_unknown_family_or_surface_is_told() -> None:
         make_shape(0.1, np.random.default_rng(0), "duck")
     with pytest.raises(ValueError, match="kind: expected one of printed"):
         painted(make_shape(0.1, np.random.default_rng(0), "box"), np.random.default_rng(0), "furry")
+
+
+def test_solids_of_which_nothing_is_left_are_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    nothing = (np.zeros((0, 3)), np.zeros((0, 3), np.int64))
+    whole = solids._left(np.random.default_rng(1))
+    made = iter([nothing, (whole[0] * 0.01, whole[1]), whole])
+    monkeypatch.setattr(solids, "_left", lambda _: next(made))
+    assert solids.constructed(np.random.default_rng(0))[0] is whole[0]

@@ -11,6 +11,7 @@ from torch import Tensor
 from estimators.foundationpose.rendering import cover_kernels, shade_kernels
 from estimators.foundationpose.rendering.tables import Row, Tables, packed, sent
 from estimators.foundationpose.surface import Surface
+from schemas.arrays import Array
 
 _THREADS = 1 << 17  # of a drawing, at least: fewer leave a GPU idle
 
@@ -41,21 +42,34 @@ class WarpCropRenderer:
         wp.config.log_level = wp.LOG_WARNING
         wp.init()
         self.device = device
+        blank = torch.zeros(1, 1, 3, dtype=torch.uint8, device=device)
+        self._nothing = torch.zeros(1, 2, device=device), blank  # in place of uv and texture that there are not
 
     def upload(self, surface: Surface) -> WarpMesh:
         """See ``CropRenderer.upload``."""
-        none, blank = torch.zeros(1, 2), torch.zeros(1, 1, 3, dtype=torch.uint8)
-        arrays = (
-            torch.tensor(surface.vertices_m),
-            torch.tensor(surface.normals),
-            torch.tensor(surface.faces),
-            none if surface.uv is None else torch.tensor(surface.uv),
-            blank if surface.texture is None else torch.tensor(surface.texture),
-            torch.tensor(surface.painted()),
-        )
-        there = tuple(part.to(self.device).contiguous() for part in arrays)
-        size = (0, 0) if surface.texture is None else surface.texture.shape[:2]
-        return WarpMesh(there, Row.of_mesh(there, size), len(surface.faces))
+        body = (surface.vertices_m, surface.normals, surface.faces, surface.painted())
+        vertices_m, normals, faces, painted = (self._sent(part) for part in body)
+        uv, texture = (None if part is None else self._sent(part) for part in (surface.uv, surface.texture))
+        return self.adopted(vertices_m, normals, faces, painted, uv, texture)
+
+    def _sent(self, array: Array) -> Tensor:
+        return torch.tensor(array).to(self.device).contiguous()
+
+    def adopted(
+        self,
+        vertices_m: Tensor,
+        normals: Tensor,
+        faces: Tensor,
+        painted: Tensor,
+        uv: Tensor | None,
+        texture: Tensor | None,
+    ) -> WarpMesh:
+        """The same of arrays that are on the device already, contiguous; see ``Surface`` for shapes and types."""
+        none, blank = self._nothing
+        size = (0, 0) if texture is None else (texture.shape[0], texture.shape[1])
+        looks = (none if uv is None else uv, blank if texture is None else texture, painted)
+        there = (vertices_m, normals, faces, *looks)
+        return WarpMesh(there, Row.of_mesh(there, size), len(faces))
 
     def render(self, mesh: WarpMesh, cam_from_obj: Tensor, K: Tensor, window: Tensor, size: tuple[int, int]) -> Tensor:
         """See ``CropRenderer.render``."""

@@ -1,55 +1,22 @@
 """Crops of made scenes as the networks take them, many at once, by the code that makes those of real frames."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from estimators.foundationpose.depth import filtered
-from estimators.foundationpose.inputs import Group, refine_inputs, score_inputs
+from estimators.foundationpose.batch import Batch, TorchBatch
+from estimators.foundationpose.config import INPUT_PX
+from estimators.foundationpose.fused import unpacked
+from estimators.foundationpose.inputs import Group
 from estimators.foundationpose.rendering import make_renderer
-from estimators.foundationpose.scene import Scene as SeenScene
+from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.surface import Surface
-from estimators.foundationpose.training.scene import Scene, make_scene
-from estimators.mesh import Mesh
+from estimators.foundationpose.training.overdrawn import observed_window, overdrawn
+from estimators.foundationpose.training.shipment import Content, Parts, Shipment
+from estimators.foundationpose.window import crop_from_image
 from schemas.arrays import Array
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Example:
-    """A scene made ready for crops, small enough to be handed between processes.
-
-    Attributes:
-        rgb: (H, W, 3) uint8.
-        depth_m: (H, W) float32, filtered as that of frames is.
-        camera_matrix: (3, 3) float64.
-        surface: The object's.
-        cam_from_obj: (4, 4) float64, of the object about its centre.
-        symmetries: (S, 4, 4) float64 about the centre, the identity first.
-    """
-
-    rgb: Array
-    depth_m: Array
-    camera_matrix: Array
-    surface: Surface
-    cam_from_obj: Array
-    symmetries: Array
-
-    @staticmethod
-    def of(scene: Scene) -> "Example":
-        """The example that a scene gives."""
-        surface, cam_from_obj = _surface(scene.mesh), scene.cam_from_obj.copy()
-        cam_from_obj[:3, 3] += cam_from_obj[:3, :3] @ surface.center_m
-        depth_m = filtered(scene.depth_m)
-        return Example(scene.rgb, depth_m, scene.camera_matrix, surface, cam_from_obj, scene.symmetries)
-
-
-def make_example(seed: int) -> Example:
-    """The example of ``make_scene(seed)``."""
-    return Example.of(make_scene(seed))
 
 
 class Cropper:
@@ -64,40 +31,93 @@ class Cropper:
     """
 
     def __init__(self, device: torch.device, renderer: str = "auto") -> None:
-        self._renderer = make_renderer(device, renderer)
-        self._device = device
+        self._renderer: Any = make_renderer(device, renderer)
+        self._device, self._by_numba = device, device.type == "cpu" and renderer != "warp"
 
-    def refine(self, examples: Sequence[Example], starts: Array, crop_ratio: float) -> tuple[Tensor, Tensor]:
+    def refine(self, shipment: Shipment, starts: Array, crop_ratio: float) -> tuple[Tensor, Tensor]:
         """Rendered and observed as ``RefineNet`` takes them.
 
         Args:
-            examples: E scenes.
+            shipment: E scenes.
             starts: (E, N, 4, 4) cam_from_obj, N poses in each scene.
             crop_ratio: Of the network's config.
 
         Returns:
-            Two (E * N, 6, 160, 160) float32, on the device, scene after scene.
+            Two (E * N, 6, 160, 160) float32, on the device, channels last, scene after scene.
 
         Raises:
             ValueError: Starts of another shape.
         """
-        return refine_inputs(*self._groups(examples, starts), self._renderer, crop_ratio)
+        batch, poses = self._batch(shipment, starts, crop_ratio)
+        return unpacked(batch.refine_input(poses))
 
-    def score(self, examples: Sequence[Example], starts: Array, crop_ratio: float) -> tuple[Tensor, Tensor]:
+    def refine_overdrawn(
+        self, shipment: Shipment, starts: Array, drawn: Array, crop_ratio: float, seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """The same, with the object drawn over the last windows of each scene, see ``overdrawn``.
+
+        Args:
+            shipment: E scenes.
+            starts: (E, N, 4, 4) cam_from_obj.
+            drawn: (E, D, 4, 4) cam_from_obj, where it is drawn in the last D windows of a scene.
+            crop_ratio: Of the network's config.
+            seed: Of all that is random about that.
+        """
+        there, count = shipment.to(self._device), drawn.shape[1]
+        rendered, observed = self.refine(there, starts, crop_ratio)
+        if count:
+            generator = torch.Generator(self._device).manual_seed(seed)
+            looked, at = (self._poses(part).unflatten(0, (-1, count)) for part in (starts[:, -count:], drawn))
+            each = zip(there.contents, looked, at, strict=True)
+            over = torch.cat([self._drawn(there.parts(one), one, seen, pose, crop_ratio) for one, seen, pose in each])
+            diameters_m = torch.tensor([one.diameter_m for one in there.contents]).repeat_interleave(count)
+            windows = observed.unflatten(0, starts.shape[:2])[:, -count:]
+            centers_m = looked.flatten(0, 1)[:, :3, 3]
+            made = overdrawn(windows.flatten(0, 1), over, centers_m, diameters_m.to(self._device), generator)
+            windows.copy_(made.view_as(windows))
+        return rendered, observed
+
+    def score(self, shipment: Shipment, starts: Array, crop_ratio: float) -> tuple[Tensor, Tensor]:
         """The same as ``ScoreNet`` takes them."""
-        return score_inputs(*self._groups(examples, starts), self._renderer, crop_ratio)
+        batch, poses = self._batch(shipment, starts, crop_ratio)
+        return unpacked(batch.score_input(poses))
 
-    def _groups(self, examples: Sequence[Example], starts: Array) -> tuple[list[Group], Tensor]:
-        if starts.ndim != 4 or starts.shape[0] != len(examples) or starts.shape[2:] != (4, 4):
-            msg = f"starts: expected shape ({len(examples)}, any, 4, 4), got {starts.shape}"
+    def _batch(self, shipment: Shipment, starts: Array, crop_ratio: float) -> tuple[Batch, Tensor]:
+        expected = len(shipment.contents)
+        if starts.ndim != 4 or starts.shape[0] != expected or starts.shape[2:] != (4, 4):
+            msg = f"starts: expected shape ({expected}, any, 4, 4), got {starts.shape}"
             raise ValueError(msg)
-        poses = torch.tensor(starts.reshape(-1, 4, 4), dtype=torch.float32, device=self._device)
-        groups: list[Group] = []
-        for example in examples:
-            scene = SeenScene.of(example.rgb, example.depth_m, example.camera_matrix, self._device)
-            mesh = self._renderer.upload(example.surface)
-            groups.append(Group(scene, mesh, example.surface.diameter_m, starts.shape[1]))
-        return groups, poses
+        poses = self._poses(starts)
+        there = shipment.to(self._device)
+        groups = [self._group(there.parts(one), one, starts.shape[1]) for one in there.contents]
+        ratios = (crop_ratio, crop_ratio)
+        if self._by_numba:
+            return TorchBatch(groups, self._renderer, ratios, torch.float32), poses
+        from estimators.foundationpose.rendering.warp_batch import WarpBatch
+
+        return WarpBatch.of(groups, self._device, ratios, torch.float32), poses
+
+    def _poses(self, matrices: Array) -> Tensor:
+        here = torch.tensor(matrices.reshape(-1, 4, 4), dtype=torch.float32)
+        return here.to(self._device, non_blocking=True)
+
+    def _drawn(self, parts: Parts, content: Content, looked: Tensor, at: Tensor, crop_ratio: float) -> Tensor:
+        """The object at poses, in the windows of others."""
+        K = torch.tensor(content.camera_matrix, device=self._device).expand(len(at), 3, 3)
+        diameter_m = torch.tensor(content.diameter_m, dtype=torch.float64, device=self._device)
+        crop = crop_from_image(looked[:, :3, 3], K, diameter_m, crop_ratio)
+        window = observed_window(crop, (parts.rgb.shape[0], parts.rgb.shape[1]))
+        return self._renderer.render(self._mesh(parts, content), at, K.float(), window, (INPUT_PX, INPUT_PX))
+
+    def _group(self, parts: Parts, content: Content, count: int) -> Group:
+        seen = Scene(parts.rgb, parts.depth_m, content.camera_matrix)
+        return Group(seen, self._mesh(parts, content), content.diameter_m, count)
+
+    def _mesh(self, parts: Parts, content: Content) -> Any:  # noqa: ANN401 - the renderer's own
+        if self._by_numba:
+            return self._renderer.upload(_surface(parts, content))
+        looks = (parts.painted, parts.uv, parts.texture)
+        return self._renderer.adopted(parts.vertices_m, parts.normals, parts.faces, *looks)
 
 
 @lru_cache(4)
@@ -106,20 +126,7 @@ def cropper(device: torch.device) -> Cropper:
     return Cropper(device)
 
 
-def nearest_symmetric(cam_from_obj: Array, symmetries: Array, starts: Array) -> Array:
-    """(N, 4, 4) float64: for each start, of the poses that look the same as the true one, the nearest by rotation.
-
-    Args:
-        cam_from_obj: (4, 4) true pose of the object about its centre.
-        symmetries: (S, 4, 4), the identity first.
-        starts: (N, 4, 4).
-    """
-    equal = cam_from_obj @ symmetries
-    agreement = np.einsum("sij,nij->ns", equal[:, :3, :3], starts[:, :3, :3])  # grows as the angle between them falls
-    return equal[agreement.argmax(axis=1)]
-
-
-@lru_cache(32)
-def _surface(mesh: Mesh) -> Surface:
-    """The neighbouring scenes' meshes are one and the same."""
-    return Surface.of(mesh)
+def _surface(parts: Parts, content: Content) -> Surface:
+    uv, texture = (None if part is None else part.numpy() for part in (parts.uv, parts.texture))
+    body = (parts.vertices_m.numpy(), parts.faces.numpy(), parts.normals.numpy())
+    return Surface(*body, content.diameter_m, uv=uv, texture=texture, colors=parts.painted.numpy())

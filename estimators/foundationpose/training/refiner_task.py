@@ -8,11 +8,13 @@ from torch import nn
 
 from estimators.foundationpose.config import DEFAULT_CROP_RATIO, published_settings
 from estimators.foundationpose.networks import RefineNet
-from estimators.foundationpose.training.crops import Example, cropper, nearest_symmetric
+from estimators.foundationpose.training.crops import cropper
+from estimators.foundationpose.training.example import Example, nearest_symmetric
 from estimators.foundationpose.training.losses import refiner_loss, refiner_targets
 from estimators.foundationpose.training.numbered import numbered_scene
+from estimators.foundationpose.training.shipment import shipped
 from estimators.foundationpose.training.starts import refiner_starts
-from estimators.training.task import Batch, Loss, moved
+from estimators.training.task import FIRST_TRAINING_SEED, Batch, Loss, moved
 from schemas import Pose
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
 CROP_RATIO = DEFAULT_CROP_RATIO
 ROT_NORMALIZER_RAD = float(np.radians(20.0))
+_DRAWN = 0.5  # of the poses of a scene, those for which the object is drawn over it
 
 
 class RefinerTask:
@@ -31,10 +34,10 @@ class RefinerTask:
     """
 
     name = "refiner"
-    learning_rate = 1e-4
-    warm_up_steps = 500
+    learning_rate = 3e-4
+    warm_up_steps = 300
 
-    def __init__(self, scenes: int = 8, poses: int = 8) -> None:
+    def __init__(self, scenes: int = 6, poses: int = 20) -> None:
         self.scenes, self._poses = scenes, poses
         self.settings: Mapping[str, Any] = {"scenes": scenes, "poses": poses}
         self.published: Mapping[str, Any] = published_settings(
@@ -46,17 +49,19 @@ class RefinerTask:
         return RefineNet()
 
     def batch(self, first_seed: int) -> Batch:
-        """``examples``, one a scene; ``starts`` (scenes, poses, 4, 4); ``trans``, ``rot`` as ``refiner_targets``."""
-        parts = [self._examples(seed) for seed in range(first_seed, first_seed + self.scenes)]
-        examples = [part.pop("examples") for part in parts]
-        return {"examples": examples} | {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        """What ``placed`` makes pictures of, and ``trans``, ``rot`` as ``refiner_targets``.
+
+        ``shipment`` of the scenes; ``starts`` (scenes, poses, 4, 4); ``drawn`` (scenes, D, 4, 4), where the object is
+        drawn over the scene for the last D of them; ``seed`` (scenes,).
+        """
+        return shipped([self._scene(seed) for seed in range(first_seed, first_seed + self.scenes)])
 
     def placed(self, batch: Batch, device: torch.device) -> Batch:
-        """``rendered`` and ``observed`` (N, 6, 160, 160) in place of examples and starts."""
+        """``rendered`` and ``observed`` (N, 6, 160, 160) in place of shipment, poses and seed."""
         wanted = moved({name: batch[name] for name in ("trans", "rot")}, device)
-        starts = batch["starts"].numpy()
-        rendered, observed = cropper(device).refine(batch["examples"], starts, CROP_RATIO)
-        return {"rendered": rendered, "observed": observed} | wanted
+        starts, drawn, seed = batch["starts"].numpy(), batch["drawn"].numpy(), int(batch["seed"][0])
+        made = cropper(device).refine_overdrawn(batch["shipment"], starts, drawn, CROP_RATIO, seed)
+        return {"rendered": made[0], "observed": made[1]} | wanted
 
     def loss(self, network: nn.Module, batch: Batch) -> Loss:
         """Figures: ``shift`` and ``turn_deg``, mean errors that are left, in diameters and degrees about each axis."""
@@ -66,13 +71,20 @@ class RefinerTask:
         turn = (torch.tanh(rot.detach()) - batch["rot"]).norm(dim=1).mean() * float(np.degrees(ROT_NORMALIZER_RAD))
         return Loss(total, {"shift": shift, "turn_deg": turn}, len(trans))
 
-    def _examples(self, seed: int) -> Batch:
+    def _scene(self, seed: int) -> Batch:
         generator = np.random.default_rng([seed, 1])  # of its own: what the scene draws from is not touched
         example = Example.of(numbered_scene(seed))
         diameter_m = example.surface.diameter_m
-        poses = refiner_starts(Pose.from_matrix(example.cam_from_obj), diameter_m, generator, self._poses)
-        starts = np.stack([pose.matrix() for pose in poses])
-        true = nearest_symmetric(example.cam_from_obj, example.symmetries, starts)
+        count = int(_DRAWN * self._poses) if seed >= FIRST_TRAINING_SEED else 0  # validated on scenes alone
+        truths = np.stack(
+            [example.cam_from_obj] * (self._poses - count) + [example.elsewhere(generator) for _ in range(count)]
+        )
+        starts = np.stack(
+            [refiner_starts(Pose.from_matrix(one), diameter_m, generator, 1)[0].matrix() for one in truths]
+        )
+        pairs = zip(truths, starts[:, None], strict=True)
+        true = np.concatenate([nearest_symmetric(truth, example.symmetries, start) for truth, start in pairs])
         diameters_m = torch.full((len(starts),), diameter_m)
         wanted = refiner_targets(torch.tensor(starts), torch.tensor(true), diameters_m, ROT_NORMALIZER_RAD)
-        return {"examples": example, "starts": torch.tensor(starts[None]), "trans": wanted[0], "rot": wanted[1]}
+        named = {"starts": torch.tensor(starts[None]), "drawn": torch.tensor(truths[None, len(truths) - count :])}
+        return {"example": example, "trans": wanted[0], "rot": wanted[1], "seed": torch.tensor([seed])} | named

@@ -21,7 +21,7 @@ SCENES_A_THING = 4
 LEAST_PX = 60
 """Of the object, so much is seen in every scene."""
 _STREAM = 0x7363656E
-_TRIES = 20
+_TRIES, _TRIES_A_THING = 40, 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,8 +82,9 @@ def make_scene(seed: int, size_px: tuple[int, int] = (240, 320), *, first_thing:
     rng = np.random.default_rng([_STREAM, seed])
     number = first_thing + seed // SCENES_A_THING % THINGS
     renderer = CpuRenderer()
-    for _ in range(_TRIES):
-        layout = make_layout(number, size_px, rng)
+    for attempt in range(_TRIES):
+        # of a thin thing too little may be seen anywhere: then another one is looked for
+        layout = make_layout(number + attempt // _TRIES_A_THING, size_px, rng)
         composed = compose(layout, size_px, renderer)
         if composed.visible.sum() >= LEAST_PX:
             return _seen(layout, composed, rng, renderer)  # no backdrop is before it

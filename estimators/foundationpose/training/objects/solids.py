@@ -7,6 +7,7 @@ from estimators.reconstruction.nets import surface_net
 from schemas.arrays import Array
 
 _STEPS = 40
+_LEAST_FACES, _LEAST_REACH = 200, 0.3
 
 
 def constructed(rng: np.random.Generator) -> tuple[Array, Array]:
@@ -15,6 +16,13 @@ def constructed(rng: np.random.Generator) -> tuple[Array, Array]:
     Returns:
         (V, 3) float64 and (F, 3), within about -1 to 1.
     """
+    while True:  # now and then nearly nothing is left
+        vertices, faces = _left(rng)
+        if len(faces) >= _LEAST_FACES and np.ptp(vertices, axis=0).max() >= _LEAST_REACH:
+            return vertices, faces
+
+
+def _left(rng: np.random.Generator) -> tuple[Array, Array]:
     line = np.linspace(-1.25, 1.25, _STEPS)
     points = np.stack(np.meshgrid(line, line, line, indexing="ij"), axis=-1).reshape(-1, 3)
     distance = _part(points, rng, 0.55)
