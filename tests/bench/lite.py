@@ -1,14 +1,15 @@
 """What the small network ``lite`` does for the geometric estimator, in registrations and over whole sequences.
 
-    python tests/bench/lite.py RUN SOURCE [SOURCE...] [--weight 0.5] [--bring 3] [--every 20]
+    python tests/bench/lite.py RUN SOURCE [SOURCE...] [--weight 0.5] [--bring 3] [--by sweep] [--every 20]
 
 RUN is the folder of a ``posestream train lite``, a SOURCE a recording in BOP's layout with masks or a folder of such.
 No estimator of the product uses ``lite``: it is put into the geometric estimator's registration here, so that whoever
 trains one sees what it is worth. With ``--every`` each n-th frame is registered from its own mask, nothing is tracked.
 
 A candidate's rank is multiplied by e to the power of weight times logit. For an object with an axis of near-symmetry
-lite looks at 36 turns about it, and as many end for end where something sticks out, and the best of them are fitted
-beside geometric's own candidates. One process on one thread, CPU time.
+36 turns about it are looked at, and as many end for end where something sticks out, by lite or by geometric's own
+sweep of depth and colours, and the best of them are fitted beside geometric's own candidates. With --by sweep a row
+tells what these do without lite. One process on one thread, CPU time.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from estimators.geometric import register as registration
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from estimators.geometric.sweep import STEPS, about, end_for_end
+from estimators.geometric.sweep import STEPS, about, end_for_end, sweep
 from estimators.lite.network import LiteNet
 from estimators.lite.pictures import pictures
 from estimators.mesh import load_object
@@ -39,6 +40,7 @@ from estimators.metrics import AUC_LIMIT_M, PoseErrors, model_points, pose_error
 from estimators.registry import load
 from estimators.rendering import CpuRenderer
 from estimators.training import checkpoints
+from estimators.training.export import averaged
 from posestream.evaluate import Recording, Start, evaluate, find_recordings, frame_of, prepare_all
 from posestream.figures import COLUMNS, cells_of, courses_of, figures_of
 from producers.sources.bop import BopSource
@@ -56,11 +58,8 @@ class Judge:
     """The running mean of a run's last checkpoint, at work: says how much it thinks of poses."""
 
     def __init__(self, run: Path) -> None:
-        averaged = checkpoints.read(checkpoints.newest(run))["average"]
         self._network = LiteNet().eval()
-        self._network.load_state_dict(
-            {name.removeprefix("module."): part for name, part in averaged.items() if name.startswith("module.")}
-        )
+        self._network.load_state_dict(averaged(checkpoints.newest(run)))
         self._renderer = CpuRenderer()
 
     @torch.inference_mode()
@@ -69,20 +68,25 @@ class Judge:
         seen = torch.from_numpy(pictures(model.mesh, placements, images, self._renderer))
         return self._network(seen.contiguous(memory_format=torch.channels_last))[0].numpy()
 
-    def turns(self, model: ObjectModel, placement: Placement, images: FrameImages, most: int) -> list[Placement]:
-        """The likeliest turns about the axis of near-symmetry, at either end; none where there is no axis."""
-        wheel = model.wheel
-        if wheel is None or most == 0:
-            return []
-        ends = [placement, end_for_end(wheel, placement)] if len(wheel.odd) else [placement]
-        angles_rad = 2 * np.pi * np.arange(STEPS) / STEPS
-        turned = [end.after(*about(wheel.axis, angle_rad)) for end in ends for angle_rad in angles_rad]
-        return registration._apart(turned, self.logits(model, turned, images))[:most]
+
+def turns(model: ObjectModel, at: Placement, images: FrameImages, most: int, judge: Judge | None) -> list[Placement]:
+    """The likeliest turns about the axis of near-symmetry, at either end, by lite or the sweep; none without axis."""
+    wheel = model.wheel
+    if wheel is None or most == 0:
+        return []
+    ends = [at, end_for_end(wheel, at)] if len(wheel.odd) else [at]
+    angles_rad = 2 * np.pi * np.arange(STEPS) / STEPS
+    turned = [end.after(*about(wheel.axis, angle_rad)) for end in ends for angle_rad in angles_rad]
+    if judge is not None:
+        merit = judge.logits(model, turned, images)
+    else:
+        merit = np.concatenate([sweep(wheel, end, images) for end in ends])
+    return registration._apart(turned, merit)[:most]
 
 
 @contextmanager
-def helped(judge: Judge, weight: float, bring: int) -> Iterator[None]:
-    """Registration, and all that registers anew, with the network in it."""
+def helped(judge: Judge, weight: float, bring: int, by: str) -> Iterator[None]:
+    """Registration, and all that registers anew, with the network or more turns in it."""
     ranked, likely = registration._candidate, registration._likely_turns
 
     def judged(model: ObjectModel, start: Placement, mask: Array, images: FrameImages, *rest: Any, **how: Any) -> Any:
@@ -92,10 +96,10 @@ def helped(judge: Judge, weight: float, bring: int) -> Iterator[None]:
         logit = float(judge.logits(model, [found.fit.placement], images)[0])
         return replace(found, rank=found.rank * float(np.exp(weight * logit)))
 
-    def turns(model: ObjectModel, at: Placement, mask: Array, images: FrameImages) -> list[Placement]:
-        return likely(model, at, mask, images) + judge.turns(model, at, images, bring)
+    def more(model: ObjectModel, at: Placement, mask: Array, images: FrameImages) -> list[Placement]:
+        return likely(model, at, mask, images) + turns(model, at, images, bring, judge if by == "lite" else None)
 
-    registration._candidate, registration._likely_turns = judged, turns
+    registration._candidate, registration._likely_turns = judged, more
     try:
         yield
     finally:
@@ -155,10 +159,12 @@ def registered(found: Sequence[Found]) -> str:
 
 
 def compared(label: str, run: Callable[[], str], judge: Judge, options: argparse.Namespace) -> None:
-    """Two rows: without the network, and with it."""
+    """Rows without the network, with more turns alone, and with it, at each weight."""
     print(f"| {label} | geometric | {run()} |", flush=True)
-    with helped(judge, options.weight, options.bring):
-        print(f"| {label} | geometric + lite | {run()} |", flush=True)
+    weights = options.weight if options.by == "lite" else [0.0, *options.weight]
+    for weight in weights:
+        with helped(judge, weight, options.bring, options.by):
+            print(f"| {label} | + {options.bring} turns by {options.by}, w = {weight:g} | {run()} |", flush=True)
 
 
 def main() -> None:
@@ -166,8 +172,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, nargs="?", help="folder of a run of training")
     parser.add_argument("sources", nargs="*")
-    parser.add_argument("--weight", type=float, default=0.5, help="of its logit beside the logarithm of the rank")
-    parser.add_argument("--bring", type=int, default=3, help="turns that it adds to each shape's candidates, at most")
+    parser.add_argument(
+        "--weight",
+        type=float,
+        nargs="+",
+        default=[0.5],
+        help="of its logit beside the logarithm of the rank; a row each",
+    )
+    parser.add_argument("--bring", type=int, default=3, help="turns added to each shape's candidates, at most")
+    parser.add_argument("--by", choices=["lite", "sweep"], default="sweep", help="which proposes these turns")
     parser.add_argument("--every", type=int, default=0, help="register at each n-th frame instead")
     options = parser.parse_args()
     if options.run is None or not options.sources:
