@@ -1,8 +1,6 @@
 """Exactly once through Kafka: what a process sends and how far it has come become visible together, or not at all."""
 
 import logging
-import math
-import threading
 import time
 from collections.abc import Callable, Collection, Generator, Mapping
 from contextlib import contextmanager
@@ -15,6 +13,7 @@ from consumers.broker import Headers, Ownership, Partition, Position, Record
 from consumers.kafka_consumer import MOVED, KafkaConsumer
 from consumers.kafka_producer import KafkaProducer
 from consumers.kafka_records import is_passing
+from consumers.patience import Patience, within
 from schemas import Overloaded
 
 _log = logging.getLogger("posestream.consumers")
@@ -24,10 +23,6 @@ _RECOVER_TIMEOUT_S = 5.0
 _LAST_WORDS_S = 1.0
 _ABORT_S = 1.0
 _NEWS_S = 0.005  # heartbeat and join took 3 ms here
-_LEAST_S = 1.0
-_TIMES = 8.0
-_FADE = 0.9
-_MOST_S = 10.0
 
 
 class TransactionalProducer(KafkaProducer):
@@ -100,7 +95,7 @@ class TransactionalProducer(KafkaProducer):
 
         try:
             self._begin()
-            self._patience.took(_within(limit_s, end))
+            self._patience.took(within(limit_s, end))
         except (KafkaException, TimeoutError) as error:
             self._patience.ended()
             self.broken = str(error.args[0])
@@ -130,7 +125,7 @@ class TransactionalProducer(KafkaProducer):
         refuses.
         """
         try:
-            _within(_ABORT_S, lambda: self._producer.abort_transaction(_ABORT_S))
+            within(_ABORT_S, lambda: self._producer.abort_transaction(_ABORT_S))
         except (KafkaException, TimeoutError) as error:
             _log.info("not aborted by the client itself: %s", error.args[0])
             return False
@@ -192,59 +187,6 @@ def _refused(error: Exception) -> bool:
     """Whether the broker answered that these positions are not ours to commit: the group moves, or has moved on."""
     cause = error.args[0]
     return isinstance(cause, KafkaError) and cause.txn_requires_abort() and cause.name() in MOVED
-
-
-class Patience:
-    """How long to wait for the end of a transaction: a few times what those before took, as TCP waits for an answer.
-
-    What is waited for in vain (see ``_within``) ends soon after a cut, and a network that grew slow is waited for twice
-    as long at each try.
-    """
-
-    def __init__(self) -> None:
-        self._limit_s = math.inf
-
-    def limit_s(self, most_s: float) -> float:
-        """For the next one."""
-        return min(self._limit_s, most_s)
-
-    def took(self, seconds: float) -> None:
-        """One came to its end."""
-        self._limit_s = max(_LEAST_S, _TIMES * seconds, _FADE * min(self._limit_s, _MOST_S))
-
-    def ended(self) -> None:
-        """One was given up."""
-        self._limit_s *= 2
-
-
-def _within(limit_s: float, call: Callable[[], None]) -> float:
-    """Run a call in a thread that is left behind where the limit passes; returns the seconds it took.
-
-    librdkafka 2.16 looks at no clock in ``send_offsets_to_transaction`` (its issue 5456): a connection that is cut
-    then is waited for for ever.
-
-    Raises:
-        TimeoutError: The limit passed; the call may still be running.
-        KafkaException: From the call.
-    """
-    failed: list[BaseException] = []
-    began_s = time.monotonic()
-
-    def guarded() -> None:
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
-            failed.append(error)
-
-    thread = threading.Thread(target=guarded, name="transaction", daemon=True)
-    thread.start()
-    thread.join(limit_s)
-    if thread.is_alive():
-        msg = f"Kafka's client did not end the transaction in {limit_s:.1f} s"
-        raise TimeoutError(msg)
-    if failed:
-        raise failed[0]
-    return time.monotonic() - began_s
 
 
 class TransactionalConsumer(KafkaConsumer):

@@ -8,7 +8,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from consumers.broker import Partition, Position
-from consumers.kafka_transactions import Patience, TransactionalProducer
+from consumers.kafka_transactions import TransactionalProducer
+from consumers.patience import Patience
 
 FRAMES = {Partition("frames", 0): Position(7)}
 
