@@ -19,7 +19,7 @@ from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
-_SPARING, _SETTLED_M, _SAME_M = 0.65, 0.012, 0.004  # of the usual score; ways of a point of it
+_SPARING, _SETTLED_M, _SAME_M = 0.7, 0.008, 0.004  # of the usual score; ways of a point of it
 _CONTRADICTED, _CONTRADICTED_SURE = 0.12, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
 _HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
@@ -72,7 +72,7 @@ def _second(
 
     Half of the fits below ``_SURE`` on generated sequences are such: a wide pass gains 2 mm in one of a hundred of
     them, 4 mm at most, and takes twice as long. None where the first fit is settled and neither leads elsewhere: of
-    166 such wide fits one gained 2 mm.
+    123 such wide fits one gained 2 mm.
     """
     best, score = first
     settled = best is not None and score >= _SPARING * memory.mean_score and _is_settled(model, best, predicted)

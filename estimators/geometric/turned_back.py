@@ -3,14 +3,14 @@
 import numpy as np
 
 from estimators.geometric.elsewhere import Search
-from estimators.geometric.fit import Fit, approached, fit
+from estimators.geometric.fit import Fit, fit
 from estimators.geometric.placement import Placement
 from estimators.geometric.relocate import ball, merits
 
 _REACH = 1.3  # of the way of a frame
 _SPACING, _CELLS = 0.12, 7  # of the diameter between places, and how many from the middle to the rim at most
 _LIKELIER, _BETTER = 0.06, 0.03  # by a small picture; by the score
-_NOISE_M, _SAME_M = 0.005, 0.004
+_NOISE_M = 0.005
 
 
 def turned_back(
@@ -37,8 +37,5 @@ def turned_back(
     best = int(np.argmax(merit))
     if merit[best] < merit[0] + _LIKELIER:
         return None
-    near = approached(model, Placement(predicted.R, places[best]), search.images, search.renderer)
-    if near is None or found.way_m(near) < _SAME_M:
-        return None
-    other = fit(model, near, search.images, search.renderer, coarse=False)
+    other = fit(model, Placement(predicted.R, places[best]), search.images, search.renderer)
     return other if other is not None and search.value(other) > score + _BETTER else None
