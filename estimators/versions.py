@@ -2,4 +2,4 @@
 
 from collections.abc import Mapping
 
-VERSIONS: Mapping[str, str] = {"geometric": "7", "foundationpose": "2", "gen6d": "1"}
+VERSIONS: Mapping[str, str] = {"geometric": "8", "foundationpose": "2", "gen6d": "1"}

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from estimators.geometric.fit import Fit, fit
+from estimators.geometric.fit import Fit, approached, fit
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.register import Registration, register
-from estimators.geometric.resemblance import resemblance, uncovered
+from estimators.geometric.resemblance import more_alike
 from estimators.geometric.rivals import steps_to
 from estimators.geometric.score import score_of
 from estimators.geometric.segments import find_segments
@@ -19,20 +19,19 @@ from estimators.rendering import Renderer
 from schemas import Pose
 
 _SURE, _SURE_SCORE = 0.85, 0.5  # of the usual score, and in all: below, the fine fit alone does not do
+_SPARING, _SETTLED_M, _SAME_M = 0.7, 0.008, 0.004  # of the usual score; ways of a point of it
 _CONTRADICTED, _CONTRADICTED_SURE = 0.12, 0.95  # of what should be seen; of the usual score
 _PLAIN = 0.1  # of what colours can tell
 _HIDDEN_WRONG, _HIDDEN_LIKENESS, _HIDDEN_SCORE = 0.05, 0.85, 0.65
 _IN_VIEW, _AFRESH_AFTER, _AFRESH_EVERY, _AFRESH_DIAMETERS, _AFRESH_SEGMENTS = 0.3, 3, 5, 0.3, 4
+_AGREES_AFTER, _AGREES_EVERY = 12, 20  # frames
 _DOUBT = 0.6  # of the usual score: below, other starts are tried too; above they seldom help
 _CLEARLY, _OVER = 0.1, 0.18  # better; and where the axis would have to have turned over
 _SWEEP_EVERY, _SWEEP_MEMORY = 2, 0.75
 # of merit: what a single view may pretend, 3 in a row do not
 _SWEEP_GATHERED, _SWEEP_NOW, _SWEEP_SLACK = 0.05, 0.012, 0.01
-_MORE_ALIKE = 0.2  # of the 7 that a resemblance can be
 _FEW_COLOURS = 0.05  # share of the sweep's merit: below, the shape alone decides
 _SWEEP_SLIP = 2  # steps between two sweeps
-_FACE_EVERY, _FACE_GEOMETRY = 3, 0.6
-_FACE_DOUBT, _FACE_TELLING = 0.8, 0.3  # of the usual likeness; of what colours can tell
 
 
 def best_start(
@@ -72,12 +71,25 @@ def _second(
     """A wide fit; where the first one scores low for what is in front alone, the fine one once more from there.
 
     Half of the fits below ``_SURE`` on generated sequences are such: a wide pass gains 2 mm in one of a hundred of
-    them, 4 mm at most, and takes twice as long.
+    them, 4 mm at most, and takes twice as long. None where the first fit is settled and neither leads elsewhere: of
+    123 such wide fits one gained 2 mm.
     """
     best, score = first
-    if best is None or not _only_hidden(best, score, memory):
-        return fit(model, predicted, images, renderer)
-    return fit(model, best.placement, images, renderer, coarse=False)
+    settled = best is not None and score >= _SPARING * memory.mean_score and _is_settled(model, best, predicted)
+    if best is not None and _only_hidden(best, score, memory):
+        return None if settled else fit(model, best.placement, images, renderer, coarse=False)
+    near = approached(model, predicted, images, renderer)
+    if near is None or (settled and best is not None and best.way_m(near) < _SAME_M):
+        return None
+    return fit(model, near, images, renderer, coarse=False)
+
+
+def _is_settled(model: ObjectModel, found: Fit, start: Placement) -> bool:
+    """Whether a fit was drawn so near to where it ended that another look shows nothing new.
+
+    Of a plain mesh it does: what sticks out of a mug tells its turn by a few points.
+    """
+    return model.textured and found.way_m(start) < _SETTLED_M
 
 
 def _only_hidden(found: Fit, score: float, memory: Memory) -> bool:
@@ -95,8 +107,8 @@ def afresh(
     Depth and colours of a wrong turn fit half way, and small steps do not lead out of it.
     """
     low = found.evidence.hidden < _IN_VIEW and _is_low(found, score, memory)
-    memory = replace(memory, doubts=memory.doubts + 1 if low else 0)
-    if not model.parts.restarts or memory.doubts % _AFRESH_EVERY != _AFRESH_AFTER:
+    memory = replace(memory, doubts=memory.doubts + 1 if low else 0) if low or memory.doubts else memory
+    if not model.parts.restarts or not _afresh_due(found, memory):
         return found, score, memory
     near_m = _AFRESH_DIAMETERS * model.mesh.diameter_m
     segments = find_segments(model, found.placement.t, near_m, images, most=_AFRESH_SEGMENTS)
@@ -114,6 +126,13 @@ def afresh(
     others = [found.placement, again.fit.placement, *again.rivals]
     rivals = steps_to(best.placement, [one for one in others if not turned_over(model.wheel, one.R, best.placement.R)])
     return best, better, replace(memory, doubts=0, rivals=rivals, rivals_view=best.placement.view)
+
+
+def _afresh_due(found: Fit, memory: Memory) -> bool:
+    """Whether it is time to register anew; where depth agrees that gains little, and other faces are tried anyhow."""
+    agrees = found.evidence.wrong < _HIDDEN_WRONG
+    after, every = (_AGREES_AFTER, _AGREES_EVERY) if agrees else (_AFRESH_AFTER, _AFRESH_EVERY)
+    return memory.doubts % every == after
 
 
 def _is_low(found: Fit, score: float, memory: Memory) -> bool:
@@ -144,23 +163,6 @@ def _same_way_up(
     return best if score_of(best.evidence, memory) > score_of(again.fit.evidence, memory) - _OVER else again.fit
 
 
-def other_face(
-    model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
-) -> tuple[Fit, float, Memory]:
-    """The fit, turned as the shape allows, where depth agrees with the pose but the mesh's colours do not."""
-    evidence = found.evidence
-    unlike = evidence.likeness < _FACE_DOUBT * memory.likeness and evidence.telling > _FACE_TELLING
-    due = model.parts.restarts and len(model.turns) > 1 and memory.frames % _FACE_EVERY == 0
-    if not due or not unlike or evidence.geometry < _FACE_GEOMETRY:
-        return found, score, memory
-    best, best_score = found, score + _CLEARLY
-    for turn in model.turns[1:]:
-        other = fit(model, found.placement.after(turn), images, renderer, coarse=False)
-        if other is not None and score_of(other.evidence, memory) > best_score:
-            best, best_score = other, score_of(other.evidence, memory)
-    return (best, best_score, memory) if best is not found else (found, score, memory)
-
-
 def turned(
     model: ObjectModel, memory: Memory, found: Fit, score: float, images: FrameImages, renderer: Renderer
 ) -> tuple[Fit, float, Memory]:
@@ -180,15 +182,9 @@ def turned(
         other = fit(model, start, images, renderer, coarse=False)
         if other is not None and score_of(other.evidence, memory) > score - _SWEEP_SLACK:
             again = seen * sweep(model.wheel, other.placement, images)[0]
-            alike = model.wheel.colour_share < _FEW_COLOURS or _more_alike(other, found, images)
+            alike = model.wheel.colour_share < _FEW_COLOURS or more_alike(other.look, found.look, images)
             if again > merits[0] + _SWEEP_NOW and alike:
                 turns = np.roll(turns, -best) - turns[best]
                 return other, score_of(other.evidence, memory), replace(memory, turns=turns)
         turns = np.minimum(turns, 0.0).astype(np.float32)  # a second look says no: gather anew
     return found, score, replace(memory, turns=turns)
-
-
-def _more_alike(other: Fit, found: Fit, images: FrameImages) -> bool:
-    """Whether the colours of all that is seen speak for another fit; points alone mistake a shade for a label."""
-    now, then = (resemblance(fitted.look, uncovered(fitted.look, images)) for fitted in (found, other))
-    return then > now + _MORE_ALIKE

@@ -22,6 +22,7 @@ _COARSE = np.array([[0.07, 0.009, 0.02, 0.05], [0.05, 0.008, 0.015, 0.03], [0.04
 _FINE = np.array([[0.03, 0.0075, 0.008, 0.01], [0.02, 0.005, 0.006, 0.01], [0.015, 0.00375, 0.006, 0.008]])
 _DAMPING = np.diag(np.repeat([200.0, 5000.0], 3))
 _PIXEL_SIGMA, _FEW_SIGMA, _PIXEL_CUT = 0.6, 2.0, 3.0  # of the crop
+_ARM = 0.33  # of the diameter
 _MANY_CORNERS = 30  # that agree are no highlight or shadow; fewer are trusted less
 
 
@@ -57,6 +58,10 @@ class Fit:
         Turns about declared axes are left open.
         """
         return left_open(self.information.inflation * self.noise, self.model.free)
+
+    def way_m(self, other: Placement) -> float:
+        """How far a point a third of the diameter from the centre is from where another placement has it, at most."""
+        return self.placement.way_m(other, _ARM * self.model.mesh.diameter_m)
 
 
 def fit(

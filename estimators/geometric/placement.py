@@ -31,6 +31,11 @@ class Placement:
         """(3,) unit direction from the centre to the camera, object's axes."""
         return self.R.T @ (-self.t / np.linalg.norm(self.t))
 
+    def way_m(self, other: "Placement", arm_m: float) -> float:
+        """How far a point ``arm_m`` from the centre is from where another placement has it, at most."""
+        cosine = min(1.0, max(-1.0, (float(np.sum(self.R * other.R)) - 1.0) / 2.0))
+        return float(np.linalg.norm(self.t - other.t)) + arm_m * float(np.arccos(cosine))
+
     def after(self, A: Array, b: Array | None = None) -> "Placement":
         """The object turned by A (3, 3) and shifted by b (3,), about its centre and along its own axes."""
         return Placement(self.R @ A, self.t if b is None else self.R @ b + self.t)

@@ -36,7 +36,7 @@ def watched(memory: Memory, shift_m_s: "Array") -> Memory:
     """The memory after one more frame of probation, and with the decoy's time running out."""
     decoy = max(0, memory.decoy_frames - 1)
     if not memory.probation:
-        return replace(memory, decoy_frames=decoy)
+        return replace(memory, decoy_frames=decoy) if memory.decoy_frames else memory
     moves = bool(np.linalg.norm(shift_m_s) > _STILL_SHARE * memory.speed_m_s)
     still = memory.still if moves else memory.still + 1
     left = memory.probation - 1

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from estimators.geometric.faces import faces_of, likeness, most_alike
 from estimators.geometric.fit import Fit, fit
 from estimators.geometric.hypotheses import Hypotheses, guess
 from estimators.geometric.look import Look
@@ -12,8 +13,6 @@ from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.register_by_picture import register_by_picture
 from estimators.geometric.resemblance import in_crop, resemblance
-from estimators.geometric.sweep import about
-from estimators.geometric.tint import LOGS, alike
 from estimators.rendering import Renderer
 from schemas.arrays import Array, checked
 
@@ -24,8 +23,6 @@ _CLASSES = 3
 _FINALISTS = 2
 _RIVAL_SHARE = 0.8  # of the best rank
 _TURNS_FITTED = 6
-_BETWEEN_RAD = np.radians([-10.0, 0.0, 10.0])
-_SAME_COSINE = np.cos(np.radians(15.0))
 _APART_COSINE = np.cos(np.radians(25.0))
 _APART_DIAMETERS = 0.12
 _BLIND, _CORNER = 0.5, 0.02  # what a likeness of nothing is worth, and one corner that is found again
@@ -117,29 +114,11 @@ def candidates(model: ObjectModel, mask: Array, images: FrameImages, renderer: R
 
 def _likely_turns(model: ObjectModel, placement: Placement, mask: Array, images: FrameImages) -> list[Placement]:
     """The turned placements whose colours are most alike; all where there are few or nothing to compare."""
-    turned = [placement.after(turn) for turn in model.turns]
-    if not model.textured or len(turned) <= _TURNS_FITTED:
-        return turned
-    if model.wheel is not None:  # texture finds the rest of 5 degrees more surely than that of 15
-        steps = [about(model.wheel.axis, angle_rad) for angle_rad in _BETWEEN_RAD]
-        turned = [one.after(A, b) for one in turned for A, b in steps]
-    R, t = np.stack([one.R for one in turned]), np.stack([one.t for one in turned])
+    if not model.textured or len(model.turns) <= _TURNS_FITTED:
+        return [placement.after(turn) for turn in model.turns]
     masked = checked("depth_m", np.where(mask, images.depth_m, np.float32(0)), mask.shape, np.float32)
-    surface = model.surface
-    ranks = alike(surface.points, surface.normals, surface.tints, R, t, masked, images.cam, images.level(1), LOGS)
-    return _apart(turned, ranks)
-
-
-def _apart(turned: list[Placement], ranks: Array) -> list[Placement]:
-    """The best ranked placements, none within 15 degrees of a better one."""
-    kept: list[Placement] = []
-    for k in np.argsort(-ranks, kind="stable"):
-        one = turned[k]
-        if all((np.sum(one.R * other.R) - 1) / 2 < _SAME_COSINE for other in kept):
-            kept.append(one)
-        if len(kept) == _TURNS_FITTED:
-            break
-    return kept
+    faces = faces_of(model, placement)
+    return most_alike(faces, likeness(model, faces, masked, images), _TURNS_FITTED)
 
 
 def _different_shapes(model: ObjectModel, hypotheses: Hypotheses) -> list[Placement]:

@@ -1,6 +1,7 @@
 """Finding an object again about the place where it is supposed to be, by the part of it that shows."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from estimators.geometric.placement import Placement
 from estimators.geometric.scan import contradicted, scan
 from estimators.geometric.scene import STANDS
 from estimators.geometric.solve import turn_by
-from estimators.geometric.templates import features
+from estimators.geometric.tint import LOGS_32
 from estimators.geometric.views import directions
 from estimators.rendering import Renderer
 from schemas.arrays import Array
@@ -110,7 +111,7 @@ def _merit(
     """(B, T) agreement of turns (B, 3, 3), as they look at ``towards`` (3,), with the picture at places (T, 3)."""
     points, facing, chroma = _shown(model, memory, turns, towards)
     depth, seen, cam = small
-    return scan(points, facing, chroma, places, depth, seen, cam, tolerance_m)
+    return scan(points, facing, chroma, places, depth, seen, cam, LOGS_32, tolerance_m)
 
 
 def merits(
@@ -137,7 +138,7 @@ def contradictions(
 ) -> Array:
     """(T,) how many of 60 points of it the same picture contradicts; what something hides it does not."""
     points, facing, chroma = _shown(model, memory, R[None], places[0])
-    return contradicted(points[0], facing[0], chroma[0], places, *_small(images, stands), tolerance_m)
+    return contradicted(points[0], facing[0], chroma[0], places, *_small(images, stands), LOGS_32, tolerance_m)
 
 
 def _likely(places: Array, about: Array, near_m: float) -> Array:
@@ -147,20 +148,26 @@ def _likely(places: Array, about: Array, near_m: float) -> Array:
 
 def ball(radius_m: float, spacing_m: float) -> Array:
     """(T, 3) offsets on a grid within a ball."""
-    steps = np.arange(-int(radius_m / spacing_m), int(radius_m / spacing_m) + 1) * spacing_m
-    offsets = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    return offsets[np.linalg.norm(offsets, axis=1) <= radius_m + 1e-9]
+    steps, squared = _grid(int(radius_m / spacing_m))
+    return steps[squared <= ((radius_m + 1e-9) / spacing_m) ** 2] * spacing_m
+
+
+@lru_cache(maxsize=16)
+def _grid(steps: int) -> tuple[Array, Array]:
+    """(T, 3) whole numbers up to ``steps`` either way, and (T,) the squares of their distances from the middle."""
+    grid = np.mgrid[-steps : steps + 1, -steps : steps + 1, -steps : steps + 1].reshape(3, -1).T.astype(np.float64)
+    return grid, (grid**2).sum(axis=1)
 
 
 def _shown(model: ObjectModel, memory: Memory, turns: Array, place: Array) -> tuple[Array, Array, Array]:
     """Points, their facing and chroma for each turn (B, 3, 3), as ``scan`` takes them."""
     surface = model.surface
     line = -place / np.linalg.norm(place)
-    facing = np.einsum("bij,nj,i->bn", turns, surface.normals, line)
-    chroma = surface.tints[:, :2] + memory.tone
+    facing = (turns.transpose(0, 2, 1) @ line) @ surface.normals.T
     chosen = np.stack([_some(np.flatnonzero(row > _LEAST_FACING)) for row in facing])
     points = np.einsum("bij,bnj->bni", turns, surface.points[chosen])
-    return np.ascontiguousarray(points), np.take_along_axis(facing, chosen, axis=1), chroma[chosen]
+    chroma = surface.tints[chosen][..., :2] + memory.tone
+    return np.ascontiguousarray(points), np.take_along_axis(facing, chosen, axis=1), chroma
 
 
 def _some(indices: Array) -> Array:
@@ -168,15 +175,16 @@ def _some(indices: Array) -> Array:
 
 
 def _small(images: FrameImages, stands: Array | None) -> tuple[Array, Array, Array]:
-    """Depth (below 0 where it cannot be the object), chroma and camera of the frame, four times smaller."""
+    """Depth (below 0 where it cannot be the object), colours and camera of the frame, four times smaller."""
     factor = SHRINK
     depth = np.ascontiguousarray(images.depth_m[factor // 2 :: factor, factor // 2 :: factor])
     if stands is not None:
         depth = np.where(stands == STANDS, -depth, depth)
-    chroma = features(images.level(_HALVINGS))[..., :2]
-    chroma = np.ascontiguousarray(chroma[: depth.shape[0], : depth.shape[1]])
+    rgb = images.level(_HALVINGS)
+    height, width = min(depth.shape[0], rgb.shape[0]), min(depth.shape[1], rgb.shape[1])
+    depth, rgb = (np.ascontiguousarray(picture[:height, :width]) for picture in (depth, rgb))
     fx, fy, cx, cy = images.cam / factor
-    return depth[: chroma.shape[0], : chroma.shape[1]], chroma, np.array([fx, fy, cx - 0.5, cy - 0.5])
+    return depth, rgb, np.array([fx, fy, cx - 0.5, cy - 0.5])
 
 
 def _turns(R: Array) -> Array:

@@ -20,6 +20,7 @@ _CHROMA_FLOOR, _LIGHT_FLOOR, _CONTRAST_FLOOR = 0.01, 0.02, 25.0  # variances tha
 # a label's back may repeat its front: broad colour and brightness told the two apart in 10 of 10 frames of a
 # recorded can, local contrast in 3
 _CHROMA, _LIGHT, _CONTRAST = 3.0, 3.0, 1.0
+_MORE_ALIKE = 0.2  # of these 7
 
 
 def in_crop(image: Array, look: "Look") -> Array:
@@ -60,6 +61,16 @@ def resemblance(look: "Look", seen: Array) -> float:
     light = _correlation(broad[0], broad[1], _LIGHT_FLOOR)
     contrast = _correlation(local[0], local[1], _CONTRAST_FLOOR)
     return _CHROMA * max(0.0, chroma / 2) + _LIGHT * max(0.0, light) + _CONTRAST * max(0.0, contrast)
+
+
+def seen_alike(look: "Look", images: "FrameImages") -> float:
+    """``resemblance`` over what depth shows of the object."""
+    return resemblance(look, uncovered(look, images))
+
+
+def more_alike(other: "Look", look: "Look", images: "FrameImages") -> bool:
+    """Whether the colours of all that is seen speak for another look; points alone mistake a shade for a label."""
+    return seen_alike(other, images) > seen_alike(look, images) + _MORE_ALIKE
 
 
 def _window(mask: Array) -> tuple[slice, slice]:

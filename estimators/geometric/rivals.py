@@ -9,7 +9,7 @@ from estimators.geometric.memory import RIVALS, Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from estimators.geometric.resemblance import resemblance, uncovered
+from estimators.geometric.resemblance import seen_alike
 from estimators.rendering import Renderer
 from schemas.arrays import Array
 
@@ -57,4 +57,4 @@ def _merit(found: Fit, images: FrameImages, *, textured: bool) -> float:
     """Agreement with depth times that with the picture, 0 to 8; with depth alone where the mesh is plain."""
     if not textured:
         return _PLAIN_MERIT * found.evidence.geometry
-    return found.evidence.geometry * (1.0 + resemblance(found.look, uncovered(found.look, images)))
+    return found.evidence.geometry * (1.0 + seen_alike(found.look, images))

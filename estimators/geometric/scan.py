@@ -14,7 +14,7 @@ _FEWEST = 3.0  # points that could agree by chance
 
 @njit(nogil=True, cache=True)
 def scan(
-    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array,
+    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array, table: Array,
     tolerance_m: float,
 ) -> Array:  # fmt: skip
     """(B, T) how well depth and colour agree with an object at each place and turn, 0 to 1.
@@ -25,21 +25,24 @@ def scan(
         chroma: (B, N, 2) float64 logarithms of red and blue over green.
         places: (T, 3) float64 metres.
         depth: (h, w) float32 metres, 0 where unknown, negative where it is known not to be the object.
-        seen: (h, w, 2) float32 chroma of the image.
-        cam: (4,) float64 of the small image.
+        seen: (h, w, 3) uint8, the small image.
+        cam: (4,) float64 of it.
+        table: ``tint.LOGS_32``.
         tolerance_m: How far off a point may be measured.
     """
     out = np.zeros((points.shape[0], places.shape[0]))
     for b in range(points.shape[0]):
         for k in range(places.shape[0]):
-            good, wrong, hidden = _counts(points[b], facing[b], chroma[b], places[k], depth, seen, cam, tolerance_m)
+            good, wrong, hidden = _counts(
+                points[b], facing[b], chroma[b], places[k], depth, seen, cam, table, tolerance_m
+            )  # fmt: skip
             out[b, k] = good / (good + wrong + _HIDDEN_WEIGHT * hidden + _FEWEST)
     return out
 
 
 @njit(nogil=True, cache=True)
 def contradicted(
-    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array,
+    points: Array, facing: Array, chroma: Array, places: Array, depth: Array, seen: Array, cam: Array, table: Array,
     tolerance_m: float,
 ) -> Array:  # fmt: skip
     """(T,) how many of an object's points the frame contradicts at each place; those in a wrong colour count half.
@@ -48,14 +51,14 @@ def contradicted(
     """
     out = np.zeros(places.shape[0])
     for k in range(places.shape[0]):
-        out[k] = _counts(points, facing, chroma, places[k], depth, seen, cam, tolerance_m)[1]
+        out[k] = _counts(points, facing, chroma, places[k], depth, seen, cam, table, tolerance_m)[1]
     return out
 
 
 @njit(nogil=True, cache=True)
 def _counts(
     points: Array, facing: Array, chroma: Array, place: Array, depth: Array, seen: Array, cam: Array,
-    tolerance_m: float,
+    table: Array, tolerance_m: float,
 ) -> tuple[float, float, float]:  # fmt: skip
     """How many points agree, contradict, and are behind something else or out of view."""
     height, width = depth.shape
@@ -80,7 +83,9 @@ def _counts(
         elif gap < -tolerance_m:
             hidden += 1.0
         else:
-            off = (seen[v, u, 0] - chroma[i, 0]) ** 2 + (seen[v, u, 1] - chroma[i, 1]) ** 2
+            green = table[seen[v, u, 1]]
+            red, blue = table[seen[v, u, 0]] - green, table[seen[v, u, 2]] - green
+            off = (red - chroma[i, 0]) ** 2 + (blue - chroma[i, 1]) ** 2
             alike = 1.0 / (1.0 + off / (_CHROMA * _CHROMA))
             good += alike
             wrong += _OTHER_COLOUR * (1.0 - alike)

@@ -89,17 +89,37 @@ def standing(scene: Array, images: FrameImages, factor: int) -> Array | None:
     same = known & (np.abs(seen - stood) < _noise(seen))
     if same.sum() < _UNMOVED * max(1, known.sum()):
         return None
-    depth = images.depth_m[factor // 2 :: factor, factor // 2 :: factor]
-    size = (depth.shape[1], depth.shape[0])
-    far = cv2.dilate(stood, _NEXT)
-    near = cv2.erode(stood, _NEXT)
+    half, (height, width) = factor // 2, images.depth_m.shape
+    size = ((width - half + factor - 1) // factor, (height - half + factor - 1) // factor)
+    far, near = cv2.dilate(stood, _NEXT), cv2.erode(stood, _NEXT)
     rough = far - near > _ROUGH_M
     wide = cv2.resize(stood, size, interpolation=cv2.INTER_LINEAR)
     slack = cv2.resize(np.where(rough, 0, (far - near) / 4), size, interpolation=cv2.INTER_LINEAR)
-    alike = (depth > 0) & (np.abs(depth - wide) < _noise(depth) + slack)
-    edge = cv2.resize(rough.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    edge &= depth > cv2.resize(near, size, interpolation=cv2.INTER_NEAREST) - _noise(depth)
-    return np.where(alike, STANDS, np.where(edge, UNSURE, 0)).astype(np.uint8)
+    edge = cv2.resize(np.where(rough, near, np.float32(np.inf)), size, interpolation=cv2.INTER_NEAREST)
+    return _told(images.depth_m, factor, wide, slack, edge)
+
+
+@njit(nogil=True, cache=True)
+def _told(depth: Array, factor: int, wide: Array, slack: Array, edge: Array) -> Array:
+    """What ``standing`` says of every ``factor``-th pixel of a depth picture (H, W).
+
+    Args:
+        depth: (H, W) float32 metres.
+        factor: How many times smaller the others are.
+        wide: (h, w) float32, what stood there.
+        slack: (h, w) float32, how uneven that is.
+        edge: (h, w) float32, the nearer side of an edge that stood there; infinite where there was none.
+    """
+    out = np.zeros(wide.shape, np.uint8)
+    for row in range(wide.shape[0]):
+        for column in range(wide.shape[1]):
+            d = depth[factor // 2 + row * factor, factor // 2 + column * factor]
+            noise = np.float32(_NOISE_M) + np.float32(_NOISE_PER_M) * d * d
+            if d > 0 and abs(d - wide[row, column]) < noise + slack[row, column]:
+                out[row, column] = STANDS
+            elif d > edge[row, column] - noise:
+                out[row, column] = UNSURE
+    return out
 
 
 def share_standing(found: Fit, stands: Array | None, images: FrameImages, factor: int) -> float:

@@ -9,6 +9,8 @@ _CHROMA_FLOOR, _LIGHT_FLOOR = 0.01, 0.02  # variances that noise alone can have
 _FEWEST = 25.0
 LOGS = np.log(np.arange(256) + 16.0)
 """Logarithm of every grey level, raised so that noise in the dark says little."""
+LOGS_32 = np.log(np.arange(256, dtype=np.float32) + 16.0)
+"""The same as float32."""
 
 
 def tints(rgb: Array) -> Array:

@@ -19,8 +19,8 @@ from estimators.geometric.picture_search import PictureSearch
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.register import register
-from estimators.geometric.relocate import contradictions, relocate
-from estimators.geometric.scene import NOTHING, learned
+from estimators.geometric.relocate import SHRINK, contradictions, relocate
+from estimators.geometric.scene import NOTHING, learned, standing
 from estimators.geometric.surface import Axis
 from estimators.geometric.sweep import make_wheel, sweep
 from estimators.geometric.track import follow
@@ -31,6 +31,7 @@ from schemas import Camera, Estimate, Frame, JobObject, State
 _LOG = logging.getLogger("posestream.estimators")
 _CAMERA = Camera(64, 48, 80.0, 80.0, 31.5, 23.5)
 _HANDLE_M = 0.028
+_ASIDE, _SEEN_OFTEN = np.array([10.0, 0.0, 0.0]), 3  # until what is in the frame counts as what stands still
 
 
 def warm_up(renderer: Renderer) -> None:
@@ -45,7 +46,10 @@ def warm_up(renderer: Renderer) -> None:
     register(model, (frame.masks or {})["box"], images, renderer)
     relocate(model, Memory(), here, 0.05, 0.05, images, renderer, lambda it: it.evidence.inlier)
     contradictions(model, Memory(), here.R, here.t[None], images, None, 0.01)
-    learned(NOTHING, images, here, model.mesh.diameter_m)
+    aside, scene = Placement(here.R, here.t + _ASIDE), NOTHING
+    for _ in range(_SEEN_OFTEN):
+        scene = learned(scene, images, aside, model.mesh.diameter_m)
+    standing(scene, images, SHRINK)
     # an axis and a handle are said to be there, so that turns are swept
     sweep(
         make_wheel(model.surface, Axis(np.zeros(3), np.eye(3)[2], model.surface.points[:, 0] > _HANDLE_M)), here, images

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from estimators.geometric import alternatives
 from estimators.geometric.alternatives import afresh
 from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
@@ -80,3 +81,20 @@ def test_a_score_a_little_below_the_usual_is_doubted_only_where_depth_contradict
     assert afresh(model, USUAL, wrong, little_less, images, RENDERER)[2].doubts == 1
     assert afresh(model, USUAL, right, little_less, images, RENDERER)[2].doubts == 0
     assert afresh(model, USUAL, wrong, 0.96 * USUAL.mean_score, images, RENDERER)[2].doubts == 0
+
+
+def test_where_depth_agrees_it_is_registered_anew_after_many_frames_only(
+    model: ObjectModel, images: FrameImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = fit(model, Placement.of(TRUTH, model.center_m), images, RENDERER)
+    assert right is not None
+    asked: list[int] = []
+    memory = USUAL
+
+    def note(*_: object) -> None:
+        asked.append(memory.doubts + 1)
+
+    monkeypatch.setattr(alternatives, "register", note)
+    for _ in range(20):
+        memory = afresh(model, memory, right, 0.5, images, RENDERER)[2]
+    assert asked == [12]
