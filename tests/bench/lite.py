@@ -29,6 +29,7 @@ import numpy as np
 import torch
 
 from estimators.geometric import register as registration
+from estimators.geometric.faces import most_alike
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
@@ -81,7 +82,7 @@ def turns(model: ObjectModel, at: Placement, images: FrameImages, most: int, jud
         merit = judge.logits(model, turned, images)
     else:
         merit = np.concatenate([sweep(wheel, end, images) for end in ends])
-    return registration._apart(turned, merit)[:most]
+    return most_alike(turned, merit, most)
 
 
 @contextmanager
