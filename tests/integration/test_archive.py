@@ -209,12 +209,13 @@ def test_a_full_disk_is_said_and_leaves_no_half_frame(
     assert to.stat().st_size <= 2_000_000
 
 
-def spacing_errors_s(records: list[Record], frames: list[FrameHeader], speed: float) -> list[float]:
-    """How far each step between two publications is from the step between the captures."""
-    published_s = [record.timestamp_ms / 1e3 for record in records]
-    captured_s = [(frame.captured_ns - frames[0].captured_ns) * 1e-9 for frame in frames]
-    steps = zip(published_s, published_s[1:], captured_s, captured_s[1:], strict=False)
-    return sorted(abs((b - a) - (d - c) / speed) for a, b, c, d in steps)
+def late_s(records: list[Record], frames: list[FrameHeader], speed: float) -> list[float]:
+    """How much later than the most punctual one each frame was published, by the spacing of the captures; sorted."""
+    off = [
+        record.timestamp_ms / 1e3 - (frame.captured_ns - frames[0].captured_ns) * 1e-9 / speed
+        for record, frame in zip(records, frames, strict=True)
+    ]
+    return sorted(one - min(off) for one in off)
 
 
 @pytest.mark.parametrize("speed", [1, 2])
@@ -229,8 +230,8 @@ def test_a_replay_keeps_the_spacing_of_the_captures(
     assert same_pictures(back, sent)
     assert {one.run_id for one in back} == {report["run_id"]}
     assert report["run_id"] != sent[0].run_id
-    errors_s = spacing_errors_s(records(broker, again), sent, speed)
-    assert errors_s[len(errors_s) // 2] < 0.005  # the median: a busy machine stops anybody for a while
+    late = late_s(records(broker, again), sent, speed)
+    assert late[len(late) // 2] < 0.1  # the median: a busy machine stops anybody for a while, a pace of its own drifts
     length_s = (sent[-1].captured_ns - sent[0].captured_ns) * 1e-9 / speed
     published_ms = [record.timestamp_ms for record in records(broker, again)]
     assert published_ms[-1] - published_ms[0] == pytest.approx(
