@@ -65,16 +65,17 @@ def handed_back(run: Path, home: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out", type=Path, help="a new folder")
+    parser.add_argument("out", type=Path, help="folder for what is handed back")
     parser.add_argument("--refiner", type=float, default=390, help="seconds")
     parser.add_argument("--scorer", type=float, default=110, help="seconds; 0 for none")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--processes", type=int, default=max(1, usable_cores() - 1), help="that make scenes")
     parser.add_argument("--validation-batches", type=int, default=4)
     parser.add_argument("--settings", default="{}", help="of the tasks, as JSON: {'scenes': 6, 'poses': 20}")
+    parser.add_argument("--runs", type=Path, help="folder for the runs' states, 280 MB each; default: OUT/runs")
     options = parser.parse_args()
-    home, began = options.out / "runs", time.monotonic()
-    options.out.mkdir(parents=True)
+    home, began = options.runs or options.out / "runs", time.monotonic()
+    options.out.mkdir(parents=True, exist_ok=True)
     refiner = trained("refiner", options.refiner, home, options)
     handed_back(refiner, home, options.out)
     if options.scorer:
