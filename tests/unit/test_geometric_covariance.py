@@ -7,14 +7,13 @@ import pytest
 
 from estimators.geometric.covariance import Information
 from estimators.geometric.fit import Fit, fit
-from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
-from estimators.mesh import load_mesh
 from estimators.metrics import is_inside
 from estimators.rendering import CpuRenderer
-from schemas import JobObject
-from tests.unit.estimators_scene import Studio, pose, write_box
+from tests.unit.estimators_scene import Studio, pose
+from tests.unit.geometric_box import box_model
 
 RENDERER = CpuRenderer()
 TRUTH = pose((25, 35, 5))
@@ -23,8 +22,7 @@ SHIFT_PX = 4
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ObjectModel:
-    path = write_box(tmp_path_factory.mktemp("box") / "box.obj", (0.05, 0.14, 0.08), seed=3)
-    return make_model(JobObject("box", str(path)), load_mesh(path), RENDERER)
+    return box_model(tmp_path_factory.mktemp("box"), RENDERER)
 
 
 def fitted(model: ObjectModel, shift_px: int) -> Fit:

@@ -9,14 +9,14 @@ from estimators.geometric import faces
 from estimators.geometric.faces import faces_of, most_alike, other_face
 from estimators.geometric.fit import Fit, fit
 from estimators.geometric.memory import Memory
-from estimators.geometric.model import ObjectModel, make_model
+from estimators.geometric.model import ObjectModel
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.score import score_of
-from estimators.mesh import load_mesh
 from estimators.rendering import CpuRenderer
-from schemas import JobObject, Pose
-from tests.unit.estimators_scene import Studio, pose, write_box
+from schemas import Pose
+from tests.unit.estimators_scene import Studio, pose
+from tests.unit.geometric_box import box_model
 
 RENDERER = CpuRenderer()
 TRUTH = pose((25, 35, 5))
@@ -25,8 +25,7 @@ USUAL = Memory(frames=3, good=20, mean_score=0.95, likeness=0.8)
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> ObjectModel:
-    path = write_box(tmp_path_factory.mktemp("box") / "box.obj", (0.05, 0.14, 0.08), seed=3)
-    return make_model(JobObject("box", str(path)), load_mesh(path), RENDERER)
+    return box_model(tmp_path_factory.mktemp("box"), RENDERER)
 
 
 @pytest.fixture(scope="module")
