@@ -67,7 +67,7 @@ def nearby(search: Search, predicted: Placement, best: Fit | None, seconds: floa
     """The best fit about the predicted placement, where it is likelier than ``best``: better, or nearer to there."""
     diameter_m = search.model.mesh.diameter_m
     memory = search.memory
-    way_m = seconds * max(memory.speed_m_s, float(np.linalg.norm(memory.shift_m_s)))
+    way_m = memory.way_m(seconds)
     near_m = _NEAR_DIAMETERS * diameter_m + way_m * (1 + memory.bad)
     unseen = memory.frames - memory.trusted_frame
     reach_m = min(_FARTHEST_M, _NEAR_DIAMETERS * diameter_m + way_m * unseen)

@@ -26,7 +26,7 @@ def hidden_at(search: Search, predicted: Placement, seconds: float) -> Placement
         seconds: Since the frame before.
     """
     memory, diameter_m = search.memory, search.model.mesh.diameter_m
-    way_m = seconds * max(memory.speed_m_s, float(np.linalg.norm(memory.shift_m_s)))
+    way_m = memory.way_m(seconds)
     sigma_m, reach_m = _SIGMA * (_NEAR * diameter_m + way_m), _NEAR * diameter_m + _WAYS * way_m
     spacing_m = max(_SPACING * diameter_m, reach_m / _CELLS)
     offsets = ball(reach_m, spacing_m)

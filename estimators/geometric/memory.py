@@ -97,6 +97,10 @@ class Memory:
     over: float = 0.0
     spread: bytes = b""
 
+    def way_m(self, seconds: float) -> float:
+        """How far the object goes in a time, by its usual speed or by that of now, whichever is higher."""
+        return seconds * max(self.speed_m_s, float(np.linalg.norm(self.shift_m_s)))
+
     def pack(self) -> bytes:
         """The same as bytes."""
         vectors = (self.turn_rad_s, self.shift_m_s, self.rotation.reshape(-1), self.translation_m)

@@ -30,7 +30,7 @@ def turned_back(
         seconds: Since the frame before.
     """
     memory, model = search.memory, search.model
-    way_m = seconds * max(memory.speed_m_s, float(np.linalg.norm(memory.shift_m_s)))
+    way_m = memory.way_m(seconds)
     spacing_m = max(_SPACING * model.mesh.diameter_m, way_m / _CELLS)
     places = np.vstack([found.placement.t, before.t + ball(_REACH * way_m + spacing_m, spacing_m)])
     merit = merits(model, memory, predicted.R, places, search.images, search.stands, spacing_m / 2 + _NOISE_M)
