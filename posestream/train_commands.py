@@ -12,7 +12,9 @@ from posestream.progress import progress_bar
 from schemas import BadJob
 
 if TYPE_CHECKING:
-    from estimators.training.run import Moment, Plan, Run
+    from estimators.training.log import Moment
+    from estimators.training.plan import Plan
+    from estimators.training.run import Run
 
 _HOME = Path("training")
 
@@ -91,7 +93,7 @@ def train(
 def _plan(minutes: float, cool_down_minutes: float, device: str, processes: int | None) -> "Plan":
     from estimators.crew import usable_cores
     from estimators.foundationpose.device import Device
-    from estimators.training.run import Plan
+    from estimators.training.plan import Plan
 
     place = Device.named(device).place
     makers = processes if processes is not None else usable_cores() if place.type == "cuda" else 0

@@ -2,13 +2,27 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from estimators.training.task import Loss
 
-if TYPE_CHECKING:
-    from estimators.training.run import Moment
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Where a run is, for who watches.
+
+    Attributes:
+        step: Steps taken since the run began.
+        loss: Of the last step.
+        spent_s: Of this call.
+        pairs_per_s: Over this call.
+    """
+
+    step: int
+    loss: float
+    spent_s: float
+    pairs_per_s: float
 
 
 class Log:
@@ -25,7 +39,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def step(self, moment: "Moment", loss: Loss, rate: float, gradient: float, waited_s: float) -> None:
+    def step(self, moment: Moment, loss: Loss, rate: float, gradient: float, waited_s: float) -> None:
         """A step was taken."""
         figures = {name: float(value) for name, value in loss.figures.items()}
         self._append(

@@ -1,9 +1,7 @@
 """A run of training: begun or gone on with, for some minutes."""
 
 import math
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,63 +10,17 @@ from estimators.foundationpose.device import Device
 from estimators.training import checkpoints
 from estimators.training.checkpoints import Origin
 from estimators.training.feed import batches
-from estimators.training.log import Log
+from estimators.training.log import Log, Moment
+from estimators.training.plan import Plan, Watch
 from estimators.training.state import Learner
 from estimators.training.task import Batch, Loss, Task, validation_seed
 from schemas import PosestreamError
 
-SAVED_EVERY_S = 120.0
-"""A machine that is taken away costs so much work at most."""
 _MOST_BAD_STEPS = 20
-_COLDEST = 0.1
 
 
 class TrainingFailed(PosestreamError):
     """A run that cannot go on; its last checkpoint stays."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """How long and how a run is to go.
-
-    Attributes:
-        minutes: Of this call, validation and saving included; above 0.
-        device: Where it learns.
-        cool_down_minutes: At the end, over which the rate falls to a tenth; for the last call of a run, since what
-            it had learned by then is less sharp otherwise.
-        processes: That make batches; 0 for this one.
-        validation_batches: Of the validation set.
-        clock: Seconds.
-    """
-
-    minutes: float
-    device: torch.device
-    cool_down_minutes: float = 0.0
-    processes: int = 0
-    validation_batches: int = 8
-    clock: Callable[[], float] = time.monotonic
-
-    def cooled(self, spent_s: float) -> float:
-        """What of the rate is left after so long."""
-        left = max(0.0, 60 * self.minutes - spent_s) / max(1e-9, 60 * self.cool_down_minutes)
-        return max(_COLDEST, min(1.0, left))
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """Where a run is, for who watches.
-
-    Attributes:
-        step: Steps taken since the run began.
-        loss: Of the last step.
-        spent_s: Of this call.
-        pairs_per_s: Over this call.
-    """
-
-    step: int
-    loss: float
-    spent_s: float
-    pairs_per_s: float
 
 
 class Run:
@@ -95,7 +47,6 @@ class Run:
         if checkpoint is not None:
             self.learner.go_on_from(checkpoints.read(checkpoint))
         self._validation: list[Batch] = []
-        self._began = self._cost_s = 0.0  # of this call; of validating and saving
         self._bad = 0  # steps in a row without a finite loss
         self._log = Log(folder / "log.jsonl")
 
@@ -113,11 +64,12 @@ class Run:
             TrainingFailed: The loss is no number any more.
             Whatever else goes wrong, the state is kept first.
         """
-        plan = self._plan
-        self._began = plan.clock()
+        plan, self._watch = self._plan, Watch(self._plan)
         self.folder.mkdir(parents=True, exist_ok=True)
         feed = batches(self._task, self._seed, self.learner.step, plan.processes, pinned=plan.device.type == "cuda")
-        self._cost_s = self._validated()
+        self._make_validation()
+        with self._watch.keeping():
+            self._validate()
         try:
             self._learn(feed, on_step, stop)
         except TrainingFailed:
@@ -129,22 +81,20 @@ class Run:
         return self._figures
 
     def _learn(self, feed: Iterator[Batch], on_step: Callable[[Moment], None], stop: Callable[[], bool]) -> None:
-        clock, plan, pairs = self._plan.clock, self._plan, 0
+        watch, pairs = self._watch, 0
         batch, waited_s = self._next(feed)
-        now = saved = clock()
+        watch.start()
         while True:
             loss, length, upcoming = self._stepped(batch, feed)
             pairs += loss.pairs
-            now, before = clock(), now
-            moment = self._logged(loss, length, waited_s, now - self._began, pairs)
-            on_step(moment)
-            self.learner.cooling = plan.cooled(moment.spent_s)
-            if stop() or moment.spent_s + (now - before) + self._cost_s > 60 * plan.minutes:
+            step_s, spent_s = watch.lap()
+            on_step(self._logged(loss, length, waited_s, spent_s, pairs))
+            self.learner.cooling = self._plan.cooled(spent_s)
+            if stop() or not watch.fits(step_s, spent_s):
                 return
-            if now - saved > SAVED_EVERY_S:
-                self._keep()
-                saved, now = now, clock()
-                self._cost_s = now - saved
+            if watch.keeping_is_due:
+                with watch.keeping():
+                    self._keep()
             batch, waited_s = upcoming
 
     def _logged(self, loss: Loss, length: float, waited_s: float, spent_s: float, pairs: int) -> Moment:
@@ -183,14 +133,9 @@ class Run:
         origin = Origin(self._task.name, dict(self._task.settings), self._seed, learner.step)
         checkpoints.save(self.folder, origin, learner.state())
 
-    def _validated(self) -> float:
-        """Make the validation set and look at it; how long the second takes."""
-        count = self._plan.validation_batches
-        seeds = [validation_seed(self._task, index) for index in range(count)]
+    def _make_validation(self) -> None:
+        seeds = [validation_seed(self._task, index) for index in range(self._plan.validation_batches)]
         self._validation = [self._placed(self._task.batch(seed)) for seed in seeds]
-        started = self._plan.clock()
-        self._validate()
-        return self._plan.clock() - started
 
     @torch.no_grad()
     def _validate(self) -> None:
@@ -200,7 +145,7 @@ class Run:
         for name in losses[0].figures:
             figures[name] = float(torch.stack([loss.figures[name] for loss in losses]).mean())
         self._figures = figures
-        self._log.validation(self.learner.step, self._plan.clock() - self._began, figures)
+        self._log.validation(self.learner.step, self._watch.spent_s, figures)
 
     def _judged(self) -> Iterator[Loss]:
         for batch in self._validation:

@@ -82,9 +82,17 @@ class Learner:
         return length
 
     def begin_with(self, numbers: Mapping[str, Tensor]) -> None:
-        """Put numbers, named as in the network's state, in place of those that were drawn."""
-        self.network.load_state_dict(dict(numbers), strict=False)
-        self.average.load_state_dict(dict(numbers), strict=False)
+        """Put numbers, named as in the network's state, in place of those that were drawn; it may be a part of them.
+
+        Raises:
+            ValueError: A name that the network does not have.
+        """
+        known = self.network.state_dict()
+        if unknown := sorted(set(numbers) - set(known)):
+            msg = f"numbers to begin with: expected names such as {next(iter(known))}, got {unknown}"
+            raise ValueError(msg)
+        for network in (self.network, self.average):
+            network.load_state_dict(dict(numbers), strict=False)
 
     def state(self) -> dict[str, Any]:
         """All of it, on whatever device it is."""

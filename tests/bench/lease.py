@@ -25,8 +25,10 @@ from estimators.crew import usable_cores
 from estimators.foundationpose.training.scorer_task import trunk_of
 from estimators.training import checkpoints, tasks
 from estimators.training.export import averaged, export
+from estimators.training.log import Moment
 from estimators.training.pieces import PIECE_BYTES
-from estimators.training.run import Moment, Plan, Run
+from estimators.training.plan import Plan
+from estimators.training.run import Run
 
 COOLED = 0.25  # of the seconds, those with a falling rate
 TOLD_EVERY = 200

@@ -12,7 +12,8 @@ from estimators.foundationpose.pose_update import decode
 from estimators.foundationpose.training.losses import log_so3, refiner_loss, refiner_targets, scorer_loss, share_right
 from estimators.foundationpose.training.starts import errors, refiner_starts, rotation, scorer_hypotheses
 from estimators.training import tasks
-from estimators.training.run import Plan, Run
+from estimators.training.plan import Plan
+from estimators.training.run import Run
 from estimators.training.state import Learner
 from estimators.training.task import FIRST_TRAINING_SEED, Batch, Task
 from schemas import BadJob, Pose

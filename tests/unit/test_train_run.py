@@ -9,7 +9,9 @@ import torch
 
 from estimators.training import checkpoints, pieces, tasks
 from estimators.training.feed import batches
-from estimators.training.run import Moment, Plan, Run, TrainingFailed
+from estimators.training.log import Moment
+from estimators.training.plan import Plan
+from estimators.training.run import Run, TrainingFailed
 from estimators.training.state import Learner
 from estimators.training.task import FIRST_TRAINING_SEED, training_seed, validation_seed
 from schemas import BadJob
@@ -89,6 +91,14 @@ def test_at_the_end_the_rate_falls_to_a_tenth_where_that_is_asked_for() -> None:
     before = learner.rate
     learner.cooling = 0.5
     assert learner.rate == pytest.approx(before / 2)
+
+
+def test_numbers_of_another_network_are_no_beginning() -> None:
+    learner = Learner(LineTask(), CPU, 0)
+    learner.begin_with({"4.bias": torch.tensor([7.0])})
+    assert float(learner.network.state_dict()["4.bias"]) == float(learner.average.state_dict()["4.bias"]) == 7.0
+    with pytest.raises(ValueError, match=r"expected names such as 0\.weight, got \['head\.bias'\]"):
+        learner.begin_with({"head.bias": torch.zeros(1)})
 
 
 def test_batches_are_the_same_from_other_processes() -> None:
