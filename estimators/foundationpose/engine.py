@@ -11,7 +11,7 @@ from torch import Tensor
 from estimators.crew import usable_cores
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.inputs import Group
-from estimators.foundationpose.looks import make_looks
+from estimators.foundationpose.looks_choice import make_looks
 from estimators.foundationpose.room import Room
 from estimators.foundationpose.scene import Scene
 from estimators.foundationpose.steps import Steps

@@ -9,7 +9,7 @@ from torch import Tensor
 from estimators.foundationpose.batch import Batch, TorchBatch
 from estimators.foundationpose.device import Device
 from estimators.foundationpose.inputs import Group
-from estimators.foundationpose.rendering import CropRenderer, make_renderer
+from estimators.foundationpose.rendering import CropRenderer
 from estimators.foundationpose.scene import Scene, scenes_on_cpu
 from estimators.foundationpose.steps import Steps
 from schemas import Frame
@@ -71,19 +71,3 @@ class TorchLooks:
         """See ``Looks``."""
         if self._device.place.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def make_looks(device: Device, steps: Steps) -> Looks:
-    """What a device gets: on CUDA, and where warp draws, kernels that need no pictures in between.
-
-    Raises:
-        BadJob: See ``make_renderer``.
-    """
-    renderer = make_renderer(device.place, device.renderer)
-    if device.place.type == "cpu" and device.renderer != "warp":
-        return TorchLooks(device, steps, renderer)
-    from estimators.foundationpose.fast_looks import GpuLooks, WarpLooks
-
-    if device.renderer == "nvdiffrast":
-        return GpuLooks(device, steps, renderer)
-    return WarpLooks(device, steps, renderer)
