@@ -16,7 +16,8 @@ from consumers.kafka_consumer import KafkaConsumer
 from consumers.kafka_groups import set_up_group
 from consumers.kafka_producer import KafkaProducer
 from consumers.kafka_reader import KafkaReader
-from consumers.kafka_transactions import TransactionalConsumer, TransactionalProducer
+from consumers.kafka_transactional_consumer import TransactionalConsumer
+from consumers.kafka_transactions import TransactionalProducer
 from schemas.connections import CONNECTIONS
 
 _log = logging.getLogger("posestream.consumers")
