@@ -1,17 +1,14 @@
 """The outline of a render: where the object should end in the image."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numba import njit
 
+from estimators.geometric.look import Look
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.placement import Placement
 
 _POINTS = 150
 _CROSS = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
@@ -40,7 +37,7 @@ class Contour:
     at_px: Array
 
 
-def find_contour(look: "Look", placement: "Placement", blur_px: float, without: Array | None = None) -> Contour:
+def find_contour(look: Look, placement: Placement, blur_px: float, without: Array | None = None) -> Contour:
     """About 150 points, evenly along the outline that was drawn from a placement; none where nothing was.
 
     Args:
@@ -69,7 +66,7 @@ def find_contour(look: "Look", placement: "Placement", blur_px: float, without: 
     return Contour(points, normals, reach, at)
 
 
-def inner_colours(contour: Contour, look: "Look", picture: Array) -> Array:
+def inner_colours(contour: Contour, look: Look, picture: Array) -> Array:
     """(N, 3, 3) uint8 colours of the render along the inner half of each line; its first one where it ends sooner."""
     size = look.mask.shape[0]
     way = 0.5 + np.minimum(_INNER_PX, contour.reach_px[:, :1] - 2)

@@ -1,15 +1,12 @@
 """How far a pose may be off, from the information of its last step."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from estimators.geometric.information import chi_square, completed, inverse, symmetric
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.placement import Placement
 
 _FLOOR = np.diag(np.repeat([1e-3, 2e-4], 3) ** 2)
 _UNKNOWN_RAD, _UNKNOWN_M = 3.0, 1.0  # where the step says nothing at all
@@ -53,7 +50,7 @@ class Information:
         return min(_MOST, _NOISE + _SYSTEMATIC * self.conflict)
 
 
-def covariance_of(information: Array, placement: "Placement", center_m: Array) -> Array:
+def covariance_of(information: Array, placement: Placement, center_m: Array) -> Array:
     """(6, 6) float64 covariance of (turn rad, shift m) in the object's frame: true = estimate @ exp(error).
 
     Args:

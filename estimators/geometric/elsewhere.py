@@ -58,7 +58,7 @@ class Search:
 
     def value(self, found: Fit) -> float:
         """The score of a fit, 0 where it takes for the object what stood there before."""
-        stood = share_standing(found, self.stands, self.images, SHRINK)
+        stood = share_standing(found.points, self.stands, self.images, SHRINK)
         free = min(1.0, max(0.0, (_STOOD - stood) / (_STOOD - _STOOD_FREE)))
         return score_of(found.evidence, self.memory) * free
 

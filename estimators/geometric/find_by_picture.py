@@ -1,20 +1,15 @@
 """Where an object may be that is lost, as the colour image tells."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from estimators.geometric.likelihood import Sight, sight_of
-from estimators.geometric.pictures import crop_about_width
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import FrameImages, crop_about_width
+from estimators.geometric.placement import Placement
 from estimators.geometric.template_odds import best_places
 from estimators.geometric.templates import TEMPLATE_PX
 from estimators.geometric.views import directions
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.model import ObjectModel
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 _SCALES, _FAR_SCALES, _FAR_M = (1.0, 0.88, 1.14), (0.77, 1.3), 0.2  # of the last distance; when it may be far
 _APART_PX, _APART_COSINE = 3.0, np.cos(np.radians(35.0))
@@ -24,7 +19,7 @@ _LOOKED_AT, _ROUGHLY = 24, 3  # so many turns are looked at closely, after all w
 
 
 def places_like(
-    model: "ObjectModel", last: "Placement", angle_rad: float, reach_m: float, images: "FrameImages", most: int,
+    model: ObjectModel, last: Placement, angle_rad: float, reach_m: float, images: FrameImages, most: int,
 ) -> list[tuple[Array, Array]]:  # fmt: skip
     """(3, 3) rotations and (3,) translations where small pictures of the object fit, best first.
 
@@ -52,7 +47,7 @@ def places_like(
 
 
 def _matched(
-    model: "ObjectModel", last_m: Array, R: Array, view: Array, reach_m: float, images: "FrameImages", every: int
+    model: ObjectModel, last_m: Array, R: Array, view: Array, reach_m: float, images: FrameImages, every: int
 ) -> tuple[Array, Array]:
     """(B,) best odds and (B, 3) places of hypotheses at the distance of ``last_m``, by every so manyth point."""
     z, templates, D = float(last_m[2]), model.templates, model.mesh.diameter_m
@@ -70,13 +65,13 @@ def _matched(
     return best[:, 0], np.column_stack([at, np.full(len(at), z)])
 
 
-def _sight_about(at_m: Array, width_m: float, diameter_m: float, images: "FrameImages") -> Sight:
+def _sight_about(at_m: Array, width_m: float, diameter_m: float, images: FrameImages) -> Sight:
     """What a window of the frame shows, the object ``TEMPLATE_PX`` in diameter in it."""
     size_px = max(8, int(TEMPLATE_PX * width_m / diameter_m))
     return sight_of(crop_about_width(images, at_m, width_m, size_px), images)
 
 
-def _turns(model: "ObjectModel", last: "Placement", angle_rad: float) -> tuple[Array, Array]:
+def _turns(model: ObjectModel, last: Placement, angle_rad: float) -> tuple[Array, Array]:
     """(B, 3, 3) rotations as seen in the middle of the image, the last one first, and (B,) their views."""
     own = turned_to(last.R, last.t, back=True)
     traces = np.einsum("bij,ij->b", model.views.rotations, own)

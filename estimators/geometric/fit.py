@@ -47,6 +47,11 @@ class Fit:
     model: ObjectModel
 
     @property
+    def points(self) -> Array:
+        """(N, 3) float64 of its surface as it was drawn, in the camera's frame."""
+        return self.look.points @ self.placement.R.T + self.placement.t
+
+    @property
     def noise(self) -> Array:
         """(6, 6) float64 covariance of a turn (radians) and a shift (metres), object's frame, by noise alone."""
         return covariance_of(self.information.whole, self.placement, self.model.center_m)

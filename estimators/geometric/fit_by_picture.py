@@ -5,7 +5,8 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from estimators.geometric.backdrop import STILL_FRONT, grid_in
+from estimators.geometric.backdrop import STILL_FRONT
+from estimators.geometric.backdrop_grid import grid_in
 from estimators.geometric.contour import SMOOTH_PX, find_contour, inner_colours
 from estimators.geometric.covariance import Information
 from estimators.geometric.fit import Fit

@@ -1,30 +1,18 @@
 """The light on an object, learned from frames in which its pose is trusted, and what the mesh looks like in it."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from numba import njit
 
 from schemas.arrays import Array
 
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.placement import Placement
-
 TERMS = 9
 PLAIN = np.concatenate([[1.0], np.zeros(TERMS - 1)])
 """The terms of a light that shows a mesh as it is."""
-_DECAY = 0.98  # a frame: for long a wrong pose must not become what the light explains
-_FEWEST = 30
-_OFF = 0.4  # of a logarithm: farther from the light that is known, a point shows something else
 _RIDGE = np.diag([0.02, 0.05, 0.05, 0.05, 0.3, 0.3, 0.3, 0.3, 0.3])  # what no point shows is taken to be even
-_LEAST, _MOST = 0.15, 2.5  # brightness that a light can make of a mesh
-_GREY, _SHARE = 3.0, 0.06  # noise of a pixel: grey levels, and of its brightness
-_UNIT = 100.0  # grey levels, so that the equations have numbers near one
-_DARKEST, _BRIGHTEST = 8, 250
-_FLOOR = 16.0  # grey levels, under a logarithm
+DIMMEST, BRIGHTEST = 0.15, 2.5
+"""What a light can make of a mesh: brightness over its own."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,31 +53,6 @@ def basis(normals: Array) -> Array:
     return np.stack([np.ones_like(x), x, y, z, x * y, y * z, 3 * z * z - 1, x * z, x * x - y * y], axis=1)
 
 
-def light_after(look: "Look", placement: "Placement", before: Light | None, agree: Array) -> Light | None:
-    """The light after a frame with a trusted placement; what it was where the frame shows too little.
-
-    Args:
-        look: What was drawn near it.
-        placement: Where the object is.
-        before: What was known.
-        agree: (N,) bool, points of the look that show the object.
-    """
-    points, K = look.points @ placement.R.T + placement.t, look.crop.K
-    at = (points[:, :2] / points[:, 2:] * [K[0, 0], K[1, 1]] + K[:2, 2]).astype(np.float32)
-    seen = cv2.remap(look.crop.rgb, at[None, :, 0], at[None, :, 1], cv2.INTER_LINEAR)[0].mean(axis=1, dtype=np.float64)
-    own, Y = look.own_rgb.mean(axis=1, dtype=np.float64), basis(look.normals @ placement.R.T)
-    good = agree & (seen < _BRIGHTEST) & (own > _DARKEST)
-    if before is not None:
-        expected = np.clip(Y @ before.terms, _LEAST, _MOST) * own
-        good &= np.abs(np.log((seen + _FLOOR) / (expected + _FLOOR))) < _OFF
-    if good.sum() < _FEWEST:
-        return before
-    weight = _UNIT / (_GREY**2 + (_SHARE * seen[good]) ** 2)
-    rows = Y[good] * own[good, None] / _UNIT
-    left, right = (rows * weight[:, None]).T @ rows, (rows * weight[:, None]).T @ (seen[good] / _UNIT)
-    return Light(left, right) if before is None else Light(_DECAY * before.left + left, _DECAY * before.right + right)
-
-
 @njit(nogil=True, cache=True)
 def shaded(rgb: Array, normal: Array, terms: Array) -> Array:
     """(H, W, 3) uint8, a render in a light.
@@ -116,7 +79,7 @@ def brightness(x: float, y: float, z: float, terms: Array) -> float:
     """What a light (9,) makes of a normal."""
     e = terms[0] + terms[1] * x + terms[2] * y + terms[3] * z + terms[4] * x * y + terms[5] * y * z
     e += terms[6] * (3.0 * z * z - 1.0) + terms[7] * x * z + terms[8] * (x * x - y * y)
-    return min(_MOST, max(_LEAST, e))
+    return min(BRIGHTEST, max(DIMMEST, e))
 
 
 @njit(nogil=True, cache=True, inline="always")

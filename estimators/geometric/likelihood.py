@@ -2,23 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 from numba import njit
 
-from estimators.geometric.backdrop import STOOD, Backdrop, grid_in
+from estimators.geometric.backdrop import STOOD, Backdrop
+from estimators.geometric.backdrop_grid import grid_in
 from estimators.geometric.colours import cells
 from estimators.geometric.light import brightness
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import Crop, FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.tint import tints
+from estimators.rendering import Renderer
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.model import ObjectModel
-    from estimators.geometric.pictures import Crop, FrameImages
-    from estimators.geometric.placement import Placement
-    from estimators.rendering import Renderer
 
 ROOM = 12.0
 """Of the space of tints: what is said of a colour is how much likelier it is than any in there."""
@@ -54,7 +52,7 @@ class Sight:
     hidden: Array
 
 
-def sight_of(crop: "Crop", images: "FrameImages") -> Sight:
+def sight_of(crop: Crop, images: FrameImages) -> Sight:
     """What a crop of a frame shows, compared with what is known of the object's surroundings."""
     known = images.known
     density = known.density[cells(crop.rgb.reshape(-1, 3))].reshape(crop.rgb.shape[:2])
@@ -85,7 +83,7 @@ def _standing(rgb: Array, backdrop: Backdrop, level: float, grid: Array) -> tupl
 
 
 def log_odds_of(
-    model: "ObjectModel", sight: Sight, placements: Sequence["Placement"], images: "FrameImages", renderer: "Renderer"
+    model: ObjectModel, sight: Sight, placements: Sequence[Placement], images: FrameImages, renderer: Renderer
 ) -> tuple[Array, Array]:
     """What the pixels that B placements draw say for each of them.
 

@@ -1,15 +1,11 @@
 """Where a moving object will be next."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from estimators.geometric.memory import Memory
 from estimators.geometric.placement import Placement
 from estimators.geometric.solve import turn_by
-
-if TYPE_CHECKING:
-    from estimators.geometric.memory import Memory
-    from schemas.arrays import Array
+from schemas.arrays import Array
 
 _DAMPING = 0.9
 _LONGEST_S = 0.5  # after a longer pause the velocity says nothing
@@ -24,7 +20,7 @@ def gap_s(before_ns: int, now_ns: int) -> float:
     return gap if before_ns > 0 and gap >= _LEAST_S else _USUAL_S
 
 
-def predict(placement: Placement, memory: "Memory", seconds: float, damping: float = _DAMPING) -> Placement:
+def predict(placement: Placement, memory: Memory, seconds: float, damping: float = _DAMPING) -> Placement:
     """Constant velocity, damped by 0.9."""
     if seconds > _LONGEST_S:
         return placement
@@ -33,9 +29,7 @@ def predict(placement: Placement, memory: "Memory", seconds: float, damping: flo
     return Placement(R, placement.t + memory.shift_m_s * (seconds * damping))
 
 
-def velocity(
-    memory: "Memory", before: Placement, after: Placement, seconds: float, trust: float
-) -> "tuple[Array, Array]":
+def velocity(memory: Memory, before: Placement, after: Placement, seconds: float, trust: float) -> tuple[Array, Array]:
     """(3,) turn and (3,) shift a second; a turn too large to be one frame's motion is none.
 
     Where the object was not seen for some frames, what it is off from where it was supposed to be has grown over all
@@ -49,7 +43,7 @@ def velocity(
     return turn_rad_s, memory.shift_m_s + share * ((after.t - before.t) / seconds - memory.shift_m_s)
 
 
-def rotation_vector(R: "Array") -> "Array":
+def rotation_vector(R: Array) -> Array:
     """(3,) axis times angle of a rotation below pi."""
     sine = np.array([R[2, 1] - R[1, 2], R[0, 2] - R[2, 0], R[1, 0] - R[0, 1]]) / 2
     length = float(np.linalg.norm(sine))

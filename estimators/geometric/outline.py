@@ -1,7 +1,5 @@
 """Where an object ends in the picture, by depth and by the colours that depth shows it and its surroundings to have."""
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 from numba import njit
@@ -9,15 +7,13 @@ from numba import njit
 from estimators.geometric.colours import CELLS, cell, histogram, log_odds, smooth
 from estimators.geometric.contour import SHARP_PX, find_contour
 from estimators.geometric.information import slips, symmetric
+from estimators.geometric.look import Look
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.resemblance import in_crop
 from estimators.geometric.solve import add_row
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.model import ObjectModel
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 _HALF_PX, _OFFSETS_PX = 14, 8  # of the crop: a line on each side of the outline, and where its end is looked for
 _THERE_M, _HIDDEN_M = 0.03, -0.03
@@ -33,7 +29,7 @@ _POINT_M, _SEEN_POINTS = 0.006, 40  # sigma of a measured point; of 280
 NO_OUTLINE = (np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 4)), np.ones(4))
 
 
-def is_weak(information: Array, R: Array, model: "ObjectModel") -> bool:
+def is_weak(information: Array, R: Array, model: ObjectModel) -> bool:
     """Whether depth and texture see much of an object and yet do not hold it in every direction.
 
     Such is a plain can from its side, along its axis, and a face alone, along itself: there the outline tells more.
@@ -43,7 +39,7 @@ def is_weak(information: Array, R: Array, model: "ObjectModel") -> bool:
     return bool(seen > _SEEN_POINTS) and slips(information, R, model.unseen, model.mesh.diameter_m / 2, _WEAK_M)
 
 
-def without_turn(after: Array, before: Array, R: Array, model: "ObjectModel") -> Array:
+def without_turn(after: Array, before: Array, R: Array, model: ObjectModel) -> Array:
     """(6, 6) information with an outline, lower half, in which a turn about the axis is as well known as before it.
 
     Such a turn leaves an outline of revolution where it is: what normals of a jagged picture say of it is not so.
@@ -56,7 +52,7 @@ def without_turn(after: Array, before: Array, R: Array, model: "ObjectModel") ->
     return late - np.outer(told, told) / max(turn @ told, 1e-9) + np.outer(known, known) / max(turn @ known, 1e-9)
 
 
-def find_outline(look: "Look", placement: "Placement", images: "FrameImages") -> tuple[Array, Array, Array, Array]:
+def find_outline(look: Look, placement: Placement, images: FrameImages) -> tuple[Array, Array, Array, Array]:
     """Points of the drawn outline (N, 3) about the centre, their normals (N, 2), where lines across it end, the camera.
 
     Ends are (N, 4) float64: pixels of the crop (u, v), variance in squared pixels and 1, or 0 where a line says nothing
@@ -71,7 +67,7 @@ def find_outline(look: "Look", placement: "Placement", images: "FrameImages") ->
     return contour.points, np.ascontiguousarray(contour.normals), ends, look.crop.cam
 
 
-def _colour_odds(look: "Look", measured: Array) -> Array:
+def _colour_odds(look: Look, measured: Array) -> Array:
     """(4096,) float32 logarithm of the odds that a colour is the object's, learned where depth is sure."""
     own = look.mask & (measured > 0) & (np.abs(measured - look.depth_m) < _THERE_M)
     around = cv2.dilate(look.mask.view(np.uint8), _AROUND).view(np.bool_) & ~look.mask & (measured > 0)

@@ -1,18 +1,14 @@
 """How well the colour image alone agrees with a placement."""
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
 from estimators.geometric.contour import SMOOTH_PX, find_contour
+from estimators.geometric.look import Look
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.score import Evidence
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 _CHROMA_OFF, _LIGHT_OFF = 0.35, 0.7  # of a logarithm: farther from the rest, a point shows something else
 _FLAT, _TINT = 0.01, 0.03
@@ -22,7 +18,7 @@ _EDGE_GREY, _EDGE_PX, _BESIDE_PX = 40.0, 2, 7
 _EDGES = 0.2, 0.55  # share of the outline with an edge that chance gives, and that is enough
 
 
-def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
+def weigh_by_picture(look: Look, placement: Placement, images: FrameImages) -> Evidence:
     """Judge a placement by the mesh's colours and by whether something ends where its outline is.
 
     See ``Evidence``; ``hidden`` holds the points in another colour than the rest.
@@ -47,7 +43,7 @@ def weigh_by_picture(look: "Look", placement: "Placement", images: "FrameImages"
     return Evidence(*shares, chroma, contrast, min(1.0, whole), tint, tone, blind=True)
 
 
-def agreeing(look: "Look", placement: "Placement", images: "FrameImages") -> Array:
+def agreeing(look: Look, placement: Placement, images: FrameImages) -> Array:
     """(N,) bool, points of a look that show their colour."""
     points = look.points @ placement.R.T + placement.t
     K = look.crop.K
@@ -58,7 +54,7 @@ def agreeing(look: "Look", placement: "Placement", images: "FrameImages") -> Arr
     return _in_colour(_logs(_at(look.crop.rgb, places)) - _logs(look.rgb.astype(np.float64)), inside)[0]
 
 
-def _inside(places: Array, look: "Look", images: "FrameImages") -> Array:
+def _inside(places: Array, look: Look, images: FrameImages) -> Array:
     """(N,) bool, places (N, 2) of the crop that lie in it and in the frame."""
     size, (left, top) = look.mask.shape[0], look.crop.crop_from_frame[:, 2]
     height, width = images.depth_m.shape
@@ -77,7 +73,7 @@ def _in_colour(off: Array, inside: Array) -> tuple[Array, tuple[float, float]]:
     return fits, (float(red), float(blue))
 
 
-def edges(look: "Look", placement: "Placement") -> float:
+def edges(look: Look, placement: Placement) -> float:
     """Share of the outline at which the image has an edge, less the share that chance gives beside it."""
     contour = find_contour(look, placement, SMOOTH_PX)
     if not len(contour.points):

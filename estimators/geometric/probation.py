@@ -1,16 +1,13 @@
 """An equal object that stands still nearby must not be taken for one that was moving when it was lost."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from estimators.geometric.memory import Memory
-
-if TYPE_CHECKING:
-    from estimators.geometric.model import ObjectModel
-    from estimators.geometric.placement import Placement
-    from schemas.arrays import Array
+from estimators.geometric.model import ObjectModel
+from estimators.geometric.placement import Placement
+from schemas.arrays import Array
 
 DOUBTED_SCORE = 0.45
 """The most a pose is worth while it is on probation."""
@@ -23,7 +20,7 @@ _DECOY_FRAMES = 90
 _DECOY_DIAMETERS = 0.35
 
 
-def on_probation(model: "ObjectModel", memory: Memory, placement: "Placement") -> Memory:
+def on_probation(model: ObjectModel, memory: Memory, placement: Placement) -> Memory:
     """The memory after a find: on probation where it is far from the last trusted place of an object that moved."""
     last = memory.rotation @ model.center_m + memory.translation_m
     far = np.linalg.norm(placement.t - last) > _FAR_DIAMETERS * model.mesh.diameter_m
@@ -32,7 +29,7 @@ def on_probation(model: "ObjectModel", memory: Memory, placement: "Placement") -
     return replace(memory, probation=_FRAMES, still=0, found_m=placement.t)
 
 
-def watched(memory: Memory, shift_m_s: "Array") -> Memory:
+def watched(memory: Memory, shift_m_s: Array) -> Memory:
     """The memory after one more frame of probation, and with the decoy's time running out."""
     decoy = max(0, memory.decoy_frames - 1)
     if not memory.probation:
@@ -51,6 +48,6 @@ def is_decoy(memory: Memory) -> bool:
     return memory.probation > 0 and memory.still >= _STILL_FRAMES
 
 
-def at_decoy(memory: Memory, place_m: "Array", diameter_m: float) -> bool:
+def at_decoy(memory: Memory, place_m: Array, diameter_m: float) -> bool:
     """Whether a place (3,) is where something that only looks like the object is known to stand."""
     return memory.decoy_frames > 0 and bool(np.linalg.norm(place_m - memory.decoy_m) < _DECOY_DIAMETERS * diameter_m)

@@ -1,16 +1,12 @@
 """How alike a render and the image are over a whole outline: slower and surer than by a few hundred points."""
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 
+from estimators.geometric.look import Look
+from estimators.geometric.pictures import FrameImages
 from estimators.geometric.tint import LOGS
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.pictures import FrameImages
 
 _FINE_PX, _BROAD_PX = 0.8, 2.0
 _ROOM_PX = 8  # OpenCV's kernels for 8 bits reach three sigma
@@ -23,13 +19,13 @@ _CHROMA, _LIGHT, _CONTRAST = 3.0, 3.0, 1.0
 _MORE_ALIKE = 0.2  # of these 7
 
 
-def in_crop(image: Array, look: "Look") -> Array:
+def in_crop(image: Array, look: Look) -> Array:
     """An image of the frame's size, seen through a look's window; nearest pixels, 0 outside."""
     height, width = look.mask.shape
     return cv2.warpAffine(image, look.crop.crop_from_frame, (width, height), flags=cv2.INTER_NEAREST)
 
 
-def uncovered(look: "Look", images: "FrameImages") -> Array:
+def uncovered(look: Look, images: FrameImages) -> Array:
     """(S, S) bool, pixels of a look where depth shows the object and nothing in front of it; all without depth."""
     if not images.sees_depth:
         return look.mask
@@ -37,7 +33,7 @@ def uncovered(look: "Look", images: "FrameImages") -> Array:
     return look.mask & (measured > 0) & (np.abs(measured - look.depth_m) < _THERE_M)
 
 
-def resemblance(look: "Look", seen: Array) -> float:
+def resemblance(look: Look, seen: Array) -> float:
     """Weighted correlations of colour, brightness and local contrast, 0 to 7.
 
     Logarithms make colour and brightness independent of the light's colour and strength.
@@ -63,12 +59,12 @@ def resemblance(look: "Look", seen: Array) -> float:
     return _CHROMA * max(0.0, chroma / 2) + _LIGHT * max(0.0, light) + _CONTRAST * max(0.0, contrast)
 
 
-def seen_alike(look: "Look", images: "FrameImages") -> float:
+def seen_alike(look: Look, images: FrameImages) -> float:
     """``resemblance`` over what depth shows of the object."""
     return resemblance(look, uncovered(look, images))
 
 
-def more_alike(other: "Look", look: "Look", images: "FrameImages") -> bool:
+def more_alike(other: Look, look: Look, images: FrameImages) -> bool:
     """Whether the colours of all that is seen speak for another look; points alone mistake a shade for a label."""
     return seen_alike(other, images) > seen_alike(look, images) + _MORE_ALIKE
 

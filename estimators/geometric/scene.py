@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numba import njit
 
-from estimators.geometric.fit import Fit
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from schemas.arrays import Array, checked
@@ -122,11 +121,17 @@ def _told(depth: Array, factor: int, wide: Array, slack: Array, edge: Array) -> 
     return out
 
 
-def share_standing(found: Fit, stands: Array | None, images: FrameImages, factor: int) -> float:
-    """How much of what a fit takes for the object stood there before, 0 to 1; ``stands`` is from ``standing``."""
+def share_standing(points: Array, stands: Array | None, images: FrameImages, factor: int) -> float:
+    """How much of what is taken for an object stood there before, 0 to 1.
+
+    Args:
+        points: (N, 3) of its surface, in the camera's frame.
+        stands: Of ``standing``.
+        images: The frame.
+        factor: As for ``standing``.
+    """
     if stands is None:
         return 0.0
-    points = found.look.points @ found.placement.R.T + found.placement.t
     fx, fy, cx, cy = images.cam
     u = np.rint(points[:, 0] / points[:, 2] * fx + cx).astype(np.int64)
     v = np.rint(points[:, 1] / points[:, 2] * fy + cy).astype(np.int64)

@@ -1,17 +1,14 @@
 """How well depth and colour agree with a placement."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from estimators.geometric.look import Look
+from estimators.geometric.memory import Memory
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.tally import BLUE, RED, tally
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.memory import Memory
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 _HIDDEN_WEIGHT = 0.25
 _UNKNOWN_WEIGHT = 0.1
@@ -70,7 +67,7 @@ class Evidence:
         return min(1.0, self.tint + self.relief)
 
 
-def score_of(evidence: Evidence, usual: "Memory") -> float:
+def score_of(evidence: Evidence, usual: Memory) -> float:
     """The score in [0, 1].
 
     The share of what should be seen that depth confirms, times how well the mesh's colours are found
@@ -86,7 +83,7 @@ def score_of(evidence: Evidence, usual: "Memory") -> float:
     return float(max(score, _CORNERS_ALONE * evidence.corners / (evidence.corners + _SURE_CORNERS)))
 
 
-def weigh(look: "Look", placement: "Placement", images: "FrameImages") -> Evidence:
+def weigh(look: Look, placement: Placement, images: FrameImages) -> Evidence:
     """Judge a placement by the points of the picture that was rendered near it; see ``tally.tally``."""
     crop = look.crop
     found = tally(

@@ -1,18 +1,16 @@
 """Rows for the brightness of a surface in a known light: where it is plain, its shading tells how it lies."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numba import njit
 
 from estimators.geometric.light import TERMS, brightness, shaded, slope_of
+from estimators.geometric.look import Look
+from estimators.geometric.placement import Placement
 from estimators.geometric.solve import add_turn_row
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.placement import Placement
 
 _MOST = 400
 _NEAREST_M = 0.05
@@ -55,7 +53,7 @@ NO_SHADING = Shading(
 """Where the light is not known."""
 
 
-def shading_of(look: "Look", placement: "Placement", terms: Array, aside: Array) -> Shading:
+def shading_of(look: Look, placement: Placement, terms: Array, aside: Array) -> Shading:
     """Up to 400 pixels of a look, spread over it.
 
     Args:
@@ -91,7 +89,7 @@ def textured(shading: Shading) -> Shading:
     return shading._replace(points=points, normals=normals, values=values, slopes=slopes, sigmas=sigmas)
 
 
-def _pixels(look: "Look", aside: Array) -> tuple[Array, Array]:
+def _pixels(look: Look, aside: Array) -> tuple[Array, Array]:
     """Rows and columns of pixels that move with the surface."""
     depth = look.depth_m
     inner = cv2.erode(look.mask.astype(np.uint8), _BORDER, borderValue=0, iterations=2) > 0

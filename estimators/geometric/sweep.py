@@ -1,19 +1,16 @@
 """The turn about an axis of near-symmetry, tried all the way round: no small step finds it again once it is lost."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
 from estimators.geometric.odd_part import ball, explained, is_near, stick_out
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from estimators.geometric.surface import Axis, Surface
 from estimators.geometric.tint import LOGS, agree, likeness_of, relief_of
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 STEPS = 36
 _SEEN_STRIDE_PX = 3
@@ -93,7 +90,7 @@ def turned_over(wheel: Wheel | None, one: Array, other: Array) -> bool:
     return wheel is not None and float((one @ wheel.axis.direction) @ (other @ wheel.axis.direction)) < 0.0
 
 
-def end_for_end(wheel: Wheel, placement: "Placement") -> "Placement":
+def end_for_end(wheel: Wheel, placement: Placement) -> Placement:
     """A placement turned over so that what sticks out stays where it is; unchanged where nothing does."""
     if not len(wheel.odd):
         return placement
@@ -110,7 +107,7 @@ def about(axis: Axis, angle_rad: float) -> tuple[Array, Array]:
     return A, axis.origin - A @ axis.origin
 
 
-def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
+def sweep(wheel: Wheel, placement: Placement, images: FrameImages) -> Array:
     """(36,) merit of a placement turned by steps of 10 degrees about the axis, the first without a turn.
 
     Merit is the share of what should be seen that depth confirms (a handle that depth sees through, or a bump that
@@ -127,7 +124,7 @@ def sweep(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
     )  # fmt: skip
 
 
-def _leftover(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Array:
+def _leftover(wheel: Wheel, placement: Placement, images: FrameImages) -> Array:
     """(N, 3) measured points, about the centre, that the body does not explain and the odd part could at some turn."""
     if not len(wheel.odd):
         return np.zeros((0, 3))
@@ -140,7 +137,7 @@ def _leftover(wheel: Wheel, placement: "Placement", images: "FrameImages") -> Ar
     return local[free][is_near(profile[free], wheel.odd_profile, 1.5 * tolerance)]
 
 
-def _near(images: "FrameImages", middle_m: Array, reach_m: float) -> Array:
+def _near(images: FrameImages, middle_m: Array, reach_m: float) -> Array:
     """(N, 3) measured points within reach of a place (3,), in the camera's frame."""
     fx, fy, cx, cy = images.cam
     x, y, z = middle_m

@@ -1,17 +1,15 @@
 """Where the corners of a rendered picture are found in the observed one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
 
 from estimators.geometric.corners import agreeing, in_place, led_back
+from estimators.geometric.look import Look
+from estimators.geometric.pictures import FrameImages
+from estimators.geometric.placement import Placement
 from schemas.arrays import Array
-
-if TYPE_CHECKING:
-    from estimators.geometric.look import Look
-    from estimators.geometric.pictures import FrameImages
-    from estimators.geometric.placement import Placement
 
 _CORNERS, _FEWEST = 90, 4
 _WINDOW = (13, 13)
@@ -38,7 +36,7 @@ def _corners(rendered: Array, mask: Array) -> Array:
     return found + np.array([left, top], np.float32)
 
 
-def found_again(look: "Look", placement: "Placement", images: "FrameImages") -> tuple[Array, Array]:
+def found_again(look: Look, placement: Placement, images: FrameImages) -> tuple[Array, Array]:
     """(M, 3) points about the centre and (M, 2) pixels of the frame where their texture was found.
 
     Lucas-Kanade finds corners of the render in the crop of the frame, there and back; those that depth says are not
@@ -64,7 +62,7 @@ def found_again(look: "Look", placement: "Placement", images: "FrameImages") -> 
     return led_back(corners, back, ok, places[kept], look.depth_m, crop_cam, placement.R, placement.t)
 
 
-def consistent(texture: Array, places: Array, placement: "Placement", images: "FrameImages", zoom: float) -> int:
+def consistent(texture: Array, places: Array, placement: Placement, images: FrameImages, zoom: float) -> int:
     """Points of the texture whose place in the image agrees with a placement to 2.5 px of the crop."""
     if not len(texture):
         return 0

@@ -6,12 +6,10 @@ import numpy as np
 
 from estimators.geometric.afresh_by_picture import can_be_at, looked_for, turned_afresh
 from estimators.geometric.axis_turn import held_about_axis, sureness, turned_about_axis, unknown_about_axis
-from estimators.geometric.backdrop import backdrop_after
 from estimators.geometric.covariance import covariance_of
 from estimators.geometric.fit import Fit
 from estimators.geometric.kalman import SIZE, corrected, first_spread, later
-from estimators.geometric.known import recalled, surroundings
-from estimators.geometric.light import light_after
+from estimators.geometric.learn_by_picture import backdrop_after, light_after, surroundings
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.motion import predict
@@ -20,6 +18,7 @@ from estimators.geometric.picture_search import LEAST_ODDS, PART_ODDS, Found, Pi
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
 from estimators.geometric.probation import DOUBTED_SCORE
+from estimators.geometric.recall import recalled
 from estimators.geometric.refine_by_picture import Held
 from estimators.geometric.trust import TRUSTED, trusted
 from estimators.rendering import Renderer

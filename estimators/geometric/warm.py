@@ -9,7 +9,6 @@ import numpy as np
 from estimators.geometric.afresh_by_picture import found_elsewhere
 from estimators.geometric.begin import adopted
 from estimators.geometric.fit_by_picture import held_loosely
-from estimators.geometric.known import recalled
 from estimators.geometric.look import look_at
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel, make_model
@@ -18,6 +17,7 @@ from estimators.geometric.outline import find_outline
 from estimators.geometric.picture_search import PictureSearch
 from estimators.geometric.pictures import FrameImages
 from estimators.geometric.placement import Placement
+from estimators.geometric.recall import recalled
 from estimators.geometric.register import register
 from estimators.geometric.relocate import SHRINK, contradictions, relocate
 from estimators.geometric.scene import NOTHING, learned, standing

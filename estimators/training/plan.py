@@ -1,7 +1,7 @@
 """How long a call of training is to go, and where it is on its way."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -78,7 +78,7 @@ class Watch:
         return self._lap - self._kept > KEPT_EVERY_S
 
     @contextmanager
-    def keeping(self) -> Iterator[None]:
+    def keeping(self) -> Generator[None]:
         """The state is kept inside: what that costs is learned, and no step is charged for it."""
         self._kept = self._plan.clock()
         yield

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from estimators.geometric.afresh_by_picture import looked_for
-from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop, sampled
+from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop
+from estimators.geometric.backdrop_grid import sampled
 from estimators.geometric.fit_by_picture import held_loosely
 from estimators.geometric.known import NOTHING_KNOWN
 from estimators.geometric.memory import Memory

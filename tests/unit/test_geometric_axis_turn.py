@@ -7,7 +7,8 @@ import pytest
 import trimesh
 
 from estimators.geometric.axis_turn import held_about_axis, sureness, turned_about_axis, unknown_about_axis
-from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop, sampled
+from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop
+from estimators.geometric.backdrop_grid import sampled
 from estimators.geometric.covariance import Information
 from estimators.geometric.fit_by_picture import held_loosely
 from estimators.geometric.known import NOTHING_KNOWN

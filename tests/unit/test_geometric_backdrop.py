@@ -14,16 +14,16 @@ from estimators.geometric.backdrop import (
     STILL_BEHIND,
     STILL_FRONT,
     Backdrop,
-    backdrop_after,
     gain,
     moved,
-    sampled,
     shown,
 )
-from estimators.geometric.known import recalled
+from estimators.geometric.backdrop_grid import sampled
+from estimators.geometric.learn_by_picture import backdrop_after
 from estimators.geometric.memory import Memory
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.placement import Placement
+from estimators.geometric.recall import recalled
 from schemas.arrays import Array
 from tests.unit.picture_scene import EVEN, Shot, fit_at, images_of, plain, turned, wall
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop, sampled
+from estimators.geometric.backdrop import GRID, UNKNOWN, Backdrop
+from estimators.geometric.backdrop_grid import sampled
 from estimators.geometric.find_by_picture import places_like
 from estimators.geometric.known import NOTHING_KNOWN, Known
 from estimators.geometric.model import ObjectModel, make_model

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.light import PLAIN, Light, basis, light_after, shaded
+from estimators.geometric.learn_by_picture import light_after
+from estimators.geometric.light import PLAIN, Light, basis, shaded
 from estimators.geometric.model import ObjectModel
 from estimators.geometric.placement import Placement
 from schemas.arrays import Array

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import trimesh
 
-from estimators.geometric.backdrop import BEHIND, FRONT, GRID, UNKNOWN, Backdrop, sampled
+from estimators.geometric.backdrop import BEHIND, FRONT, GRID, UNKNOWN, Backdrop
+from estimators.geometric.backdrop_grid import sampled
 from estimators.geometric.known import NOTHING_KNOWN
 from estimators.geometric.likelihood import log_odds_of, sight_of
 from estimators.geometric.model import ObjectModel, make_model

@@ -72,14 +72,14 @@ def test_a_copy_that_stood_there_is_told_from_the_object(world: World) -> None:
     scene = seen_often(world, world.images(LEFT, RIGHT), LEFT)
     now = world.images(MOVED, RIGHT)
     stands = standing(scene, now, 4)
-    assert share_standing(world.fitted(RIGHT, now), stands, now, 4) > 0.8
-    assert share_standing(world.fitted(MOVED, now), stands, now, 4) < 0.1
+    assert share_standing(world.fitted(RIGHT, now).points, stands, now, 4) > 0.8
+    assert share_standing(world.fitted(MOVED, now).points, stands, now, 4) < 0.1
 
 
 def test_the_object_itself_is_not_learned_where_it_rests(world: World) -> None:
     rests = world.images(LEFT)
     scene = seen_often(world, rests, LEFT)
-    assert share_standing(world.fitted(LEFT, rests), standing(scene, rests, 4), rests, 4) < 0.1
+    assert share_standing(world.fitted(LEFT, rests).points, standing(scene, rests, 4), rests, 4) < 0.1
 
 
 def test_a_camera_that_moves_knows_nothing_of_the_scene(world: World) -> None:
