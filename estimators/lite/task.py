@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _REACH = 0.95  # of what tanh can say, about each axis: poses farther off are only ranked
 _LEAST_POSES = 6
-_STARTS = 4  # of the poses, such as the refiner starts from
+_STARTS = 0.5  # of the poses, such as the refiner starts from
 
 
 class LiteTask:
@@ -88,8 +88,9 @@ def _examples(scene: Scene, seed: int, count: int) -> Batch:
     mesh, symmetries = scene.mesh, scene.symmetries
     center_m = mesh.center_m
     truth = Pose.from_matrix(scene.cam_from_obj) @ Pose(np.eye(3), center_m)
-    poses = hypotheses(truth, mesh, symmetries, generator, count - _STARTS)
-    poses += refiner_starts(truth, mesh.diameter_m, generator, _STARTS)
+    starts = int(_STARTS * count)
+    poses = hypotheses(truth, mesh, symmetries, generator, count - starts)
+    poses += refiner_starts(truth, mesh.diameter_m, generator, starts)
     points_m = some_points(mesh.vertices_m) - center_m
     distances_m, angles_rad = errors(poses, truth, symmetries, points_m)
     placements = [Placement(pose.rotation.copy(), pose.translation_m.copy()) for pose in poses]
