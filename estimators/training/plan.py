@@ -42,9 +42,6 @@ class Plan:
 class Watch:
     """The clock of one call: what was spent, and whether one more step would fit.
 
-    Attributes:
-        keeping_costs_s: What validating and saving took last; so much is held back for the end.
-
     Args:
         plan: Of the call, which begins now.
     """
@@ -52,7 +49,7 @@ class Watch:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._began = self._lap = self._kept = plan.clock()
-        self.keeping_costs_s = 0.0
+        self._step_s = self._keeping_s = 0.0  # what the last step took, and validating and saving
 
     @property
     def spent_s(self) -> float:
@@ -63,14 +60,16 @@ class Watch:
         """The first step begins."""
         self._lap = self._kept = self._plan.clock()
 
-    def lap(self) -> tuple[float, float]:
-        """A step was taken: what it took and what was spent by now, seconds."""
+    def lap(self) -> float:
+        """A step was taken: what was spent by now, seconds."""
         before, self._lap = self._lap, self._plan.clock()
-        return self._lap - before, self._lap - self._began
+        self._step_s = self._lap - before
+        return self._lap - self._began
 
-    def fits(self, step_s: float, spent_s: float) -> bool:
-        """Whether another step that takes so long, and keeping, would be over in time."""
-        return spent_s + step_s + self.keeping_costs_s <= 60 * self._plan.minutes
+    @property
+    def another_fits(self) -> bool:
+        """Whether another step that takes as long as the last one, and keeping, would be over in time."""
+        return self._lap - self._began + self._step_s + self._keeping_s <= 60 * self._plan.minutes
 
     @property
     def keeping_is_due(self) -> bool:
@@ -83,4 +82,4 @@ class Watch:
         self._kept = self._plan.clock()
         yield
         self._lap = self._plan.clock()
-        self.keeping_costs_s = self._lap - self._kept
+        self._keeping_s = self._lap - self._kept

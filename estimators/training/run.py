@@ -87,10 +87,10 @@ class Run:
         while True:
             loss, length, upcoming = self._stepped(batch, feed)
             pairs += loss.pairs
-            step_s, spent_s = watch.lap()
+            spent_s = watch.lap()
             on_step(self._logged(loss, length, waited_s, spent_s, pairs))
             self.learner.cooling = self._plan.cooled(spent_s)
-            if stop() or not watch.fits(step_s, spent_s):
+            if stop() or not watch.another_fits:
                 return
             if watch.keeping_is_due:
                 with watch.keeping():
